@@ -41,6 +41,12 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "an alert that no book has goes out before the end", "operations/alerts/channels.py",
+        "if self._is_stopping and not (is_due and any(not each.id for each in self._waiting)):",
+        "if self._is_stopping:",
+        ("cli/test_alerts.py",),
+    ),
+    Mutation(
         "the helper is there before a file counts as being read in it", "intake/batches.py",
         "            if record(partial(spool.ended_over, claim.claim_id, done)):\n"
         "                record(partial(reading_alone, \"\", done))\n"

@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from unittest.mock import Mock
 
 import pytest
 from kit.core import until
 from kit.system import is_private
 from kit.webhook import Silent, Webhook
 
+from lab_sender.config.alerts import Channel
 from lab_sender.journal import now_ms
 from lab_sender.mllp.standin.server import StandIn
-from lab_sender.operations.alerts.book import Book
+from lab_sender.operations.alerts.book import Book, Text, Waiting
+from lab_sender.operations.alerts.channels import ChannelThread
 from lab_sender.operations.alerts.machine import AWAY_MS
+from lab_sender.operations.alerts.notify import TAKEN, Outcome
 from lab_sender.operations.alerts.service import AlertService, records_path
 from lab_sender.operations.conditions import Condition
 from lab_sender.operations.installation import Installation
@@ -228,6 +232,24 @@ def test_where_nothing_can_be_kept_it_is_told_all_the_same_and_once(here, his, w
         assert [each.sent for _, each in service.book().alerts()] == ["CRITICAL"]
     until(lambda: webhook.titles)
     assert len(webhook.titles) == 1
+
+
+@pytest.mark.parametrize(("number", "goes"), [(0, True), (7, False)], ids=["no book has it", "the book has it"])
+def test_at_the_end_goes_out_what_no_book_has(number: int, goes: bool) -> None:
+    sent: list[Text] = []
+
+    def send(_: Channel, text: Text) -> Outcome:
+        sent.append(text)
+        return TAKEN
+
+    text = Text("hook", now_ms(), "CRITICAL", "title", "body")
+    book = Mock(waiting=lambda _: [], going=lambda _, ids: ids)
+    channel = ChannelThread("hook", Channel(url="json://127.0.0.1:1/"), book, now_ms=now_ms, sends=send)
+    channel.put(Waiting(number, text))
+    channel.stop()
+    channel.start()
+    channel.join()
+    assert sent == [text] * goes
 
 
 def test_i_have_it(here, his, webhook):

@@ -96,7 +96,7 @@ class ChannelThread:
             self._bell.notify_all()
 
     def stop(self) -> None:
-        """End; what is being sent may end by itself, what waits is sent after the next start."""
+        """End; what is being sent may end by itself, what the book has is sent after the next start, the rest now."""
         with self._bell:
             self._is_stopping = True
             self._bell.notify_all()
@@ -124,9 +124,9 @@ class ChannelThread:
                     next_at = [self._again_at] if self._waiting else []
                     next_at += [] if self._read_at is None else [self._read_at]
                     self._bell.wait(min(next_at) - time.monotonic() if next_at else None)
-                if self._is_stopping:
-                    return
                 is_due = self._is_due()
+                if self._is_stopping and not (is_due and any(not each.id for each in self._waiting)):
+                    return
             if not is_due:
                 self._read()
                 continue
