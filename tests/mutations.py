@@ -1181,7 +1181,7 @@ MUTATIONS = (
     Mutation(
         "a lease that is taken ends nothing of an agent at work", "journal/postgres/frozen.py",
         " AND state = 'active' AND wait_event = 'ClientRead'\"\n"
-        "    \" AND state_change < clock_timestamp() - INTERVAL '1 second'\"\n",
+        "    \" AND state_change < clock_timestamp() - INTERVAL '0.1 second'\"\n",
         " AND xact_start < clock_timestamp() - INTERVAL '1 second'\"\n",
         ("journal/test_leases.py",),
     ),

@@ -3,7 +3,7 @@
 Holds: what they are called; what ends them.
 Promises: who is frozen between two rows of one transaction is neither idle nor lost for the server, and none of its
 timeouts sees that. Such a session is ended by whoever takes a lease that was not given back, or begins beside it.
-Never: ends a session of whoever is at work: none lets a transaction wait for its next row for a second. Agent, page
+Never: ends a session of whoever is at work: none lets a transaction wait for its next row for so long. Agent, page
 and commands of a machine have one name, and one of them may stand still beside the others.
 """
 
@@ -18,7 +18,7 @@ from lab_sender.journal.database import Db
 _END: Final = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user"
     " AND starts_with(application_name, :name) AND state = 'active' AND wait_event = 'ClientRead'"
-    " AND state_change < clock_timestamp() - INTERVAL '1 second'"
+    " AND state_change < clock_timestamp() - INTERVAL '0.1 second'"
 )
 
 
@@ -30,6 +30,6 @@ def name_of(server: Server, node: str) -> str:
 
 
 def end_all(db: Db, server: Server) -> None:
-    """End the sessions on this journal whose transaction waits for its next row, for a second and more."""
+    """End the sessions on this journal whose transaction waits for its next row, and not just for a moment."""
     if server.node:
         db.execute(_END, {"name": name_of(server, " ").rstrip()})
