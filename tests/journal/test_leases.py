@@ -167,18 +167,22 @@ def test_a_lease_taken_from_a_page_or_an_agent_at_work_ends_nothing_of_that_agen
     assert one.journal.store.trouble() is None
 
 
+@pytest.mark.parametrize("state", ["active", "idle in transaction"])
 def test_a_page_that_stands_still_between_two_rows_keeps_nobody_waiting(
-    one: Agent, other: Agent, cluster: Cluster
+    state: str, one: Agent, other: Agent, cluster: Cluster
 ) -> None:
-    """The server sees neither an idle session nor a lost one."""
+    """The server sees neither an idle session nor a lost one; or an idle one, and does not end it."""
     with closing(leases_of(one.server, "page")) as page, closing(open_records(one.server)) as records:
         page.make([ALERTS])
         (alerts, _), _ = page.look()
         fence = page.take(alerts)
         assert fence is not None
         with suppress(JournalUnavailable), records.transaction(fence) as db:
-            _stand_still(db.raw.pgconn)
-            waits = f"{OTHERS} AND wait_event = 'ClientRead' AND state = 'active' AND now() - state_change > '3 s'"
+            if state == "active":
+                _stand_still(db.raw.pgconn)
+            else:
+                db.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            waits = f"{OTHERS} AND wait_event = 'ClientRead' AND state = '{state}' AND now() - state_change > '3 s'"
             until(lambda: cluster.ask(f"SELECT 1 {waits}"))
             (row, _), _ = other.table.look()
             until(lambda: _taken(other, row))

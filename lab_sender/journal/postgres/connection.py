@@ -23,13 +23,12 @@ from psycopg.types.string import StrDumper
 from lab_sender.config.server import Server
 from lab_sender.journal.database import Values
 from lab_sender.journal.postgres.failures import mapped_errors, not_sure
-from lab_sender.journal.postgres.frozen import name_of
+from lab_sender.journal.postgres.frozen import STILL_S, name_of
 from lab_sender.journal.postgres.translation import translated
 
 _CONNECT_S: Final = 5
 _IN_TRANSACTION_S: Final = 10
-_OF_SEVERAL_S: Final = 3
-"""Who is frozen in a transaction keeps its locks for so long; of several agents another one waits for them."""
+"""Who is frozen in a transaction keeps its locks for so long; of several agents for STILL_S."""
 _SILENT_MS: Final = 10_000
 _ALWAYS: Final[dict[str, Any]] = {
     "client_encoding": "UTF8",
@@ -124,7 +123,7 @@ def connect(server: Server, *, read_only: bool = False, busy_timeout_s: float = 
             raw.adapters.register_loader("numeric", _Number)
             session = {
                 "lock_timeout": f"{max(1, int(busy_timeout_s * 1000))}ms",
-                "idle_in_transaction_session_timeout": f"{_OF_SEVERAL_S if server.node else _IN_TRANSACTION_S}s",
+                "idle_in_transaction_session_timeout": f"{STILL_S if server.node else _IN_TRANSACTION_S}s",
                 "synchronous_commit": "on",
                 "default_transaction_isolation": "read committed",
                 "default_transaction_read_only": "on" if read_only else "off",

@@ -1,9 +1,10 @@
 """Sessions of processes that stand still within a transaction, and keep its locks.
 
-Holds: what they are called; what ends them.
+Holds: what they are called, how long one may stand still, what ends them.
 Promises: who is frozen between two rows of one transaction is neither idle nor lost for the server, and none of its
-timeouts sees that. Such a session is ended by whoever takes a lease that was not given back, or begins beside it.
-Never: ends a session of whoever is at work: none lets a transaction wait for its next row for so long. Agent, page
+timeouts sees that, nor always one of which it says that it is idle. Such a session is ended by whoever takes a lease
+that was not given back, or begins beside it; who finds it too young tries again soon.
+Never: ends a session of whoever is at work: none lets the server wait within a transaction for so long. Agent, page
 and commands of a machine have one name, and one of them may stand still beside the others.
 """
 
@@ -15,10 +16,12 @@ from typing import Final
 from lab_sender.config.server import Server
 from lab_sender.journal.database import Db
 
+STILL_S: Final = 3
+"""For so long a session may stand still within a transaction; of several agents another one waits for its locks."""
 _END: Final = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user"
-    " AND starts_with(application_name, :name) AND state = 'active' AND wait_event = 'ClientRead'"
-    " AND state_change < clock_timestamp() - INTERVAL '0.1 second'"
+    " AND starts_with(application_name, :name) AND state IN ('active', 'idle in transaction')"
+    f" AND wait_event = 'ClientRead' AND state_change < clock_timestamp() - INTERVAL '{STILL_S} seconds'"
 )
 
 
@@ -30,6 +33,6 @@ def name_of(server: Server, node: str) -> str:
 
 
 def end_all(db: Db, server: Server) -> None:
-    """End the sessions on this journal whose transaction waits for its next row, and not just for a moment."""
+    """End the sessions on this journal that have stood still within a transaction for so long."""
     if server.node:
         db.execute(_END, {"name": name_of(server, " ").rstrip()})
