@@ -1616,7 +1616,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the newer message that the brake does not overwrite", "journal/delivery.py",
-        "        if message.state == \"quarantined\" and not order_history.may_return(db, message_id):\n",
+        "        if message.state == \"quarantined\" and order_history.in_the_way(db, message_id) is not None:\n",
         "        if False:\n",
         ("delivery/test_lane.py",),
     ),
@@ -2420,21 +2420,15 @@ MUTATIONS = (
         ("journal/test_order_history.py",),
     ),
     Mutation(
-        "the copy of an older one that waits behind what is released", "journal/decisions.py",
-        "    older = order_history.older_behind(db, message.id)\n",
+        "the copy of an older one that waits behind what goes out again", "journal/order_history.py",
+        "    older = _older_behind(db, message_id)\n",
         "    older = None\n",
         ("journal/test_order_history.py",),
     ),
     Mutation(
-        "the copy of an older one that waits behind what is built anew", "journal/rebuild.py",
-        "    older = order_history.older_behind(db, message.id)\n",
-        "    older = None\n",
-        ("journal/test_order_history.py",),
-    ),
-    Mutation(
-        "the copy of an older one that waits behind what the brake puts back", "journal/order_history.py",
-        " and older_behind(db, message_id) is None\n",
-        "\n",
+        "what is built anew goes out from its place like what is released", "journal/rebuild.py",
+        "    if message.state == \"quarantined\" and not force:\n",
+        "    if False:\n",
         ("journal/test_order_history.py",),
     ),
     Mutation(

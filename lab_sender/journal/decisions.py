@@ -9,7 +9,7 @@ Never: begins or ends a transaction, or asks whether the act was done before.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Final
+from typing import Final, Literal
 
 from lab_sender.journal import acts, again, order_history, turns
 from lab_sender.journal.acts import Act, ActRejected, Facts
@@ -27,25 +27,35 @@ def may_go_out(db: Db, message: Facts, *, force: bool, together: Collection[int]
 
     `together` are newer ones that go out again too.
     """
-    if force:
+    if not force:
+        copy = f"release this one. Or have it go behind the copy: `lab-sender resend {message.id} --new-id`."
+        demand_its_place(db, message, "release", copy, together=together)
+
+
+def demand_its_place(
+    db: Db, message: Facts, act: Literal["release", "rebuild"], then: str, *, together: Collection[int] = ()
+) -> None:
+    """Raise ActRejected where a message may not go out again from its old place.
+
+    `then` says what can be done once a copy that is in its way was given up.
+    """
+    in_the_way = order_history.in_the_way(db, message.id, together=together)
+    if in_the_way is None:
         return
-    newer = order_history.overtaken_by(db, message.id, together=together)
-    if newer is not None:
+    other = in_the_way.message
+    if in_the_way.is_newer:
         raise ActRejected(
-            "release.overtaken",
-            f"message {newer}, which the HIS has, may have or gets before it, speaks about the same order and is"
+            f"{act}.overtaken",
+            f"message {other}, which the HIS has, may have or gets before it, speaks about the same order and is"
             f" newer; sending message {message.id} now would overwrite it there.",
             hint="Dismiss it, or use --force if you are sure.",
         )
-    older = order_history.older_behind(db, message.id)
-    if older is not None:
-        raise ActRejected(
-            "release.older-waits",
-            f"message {older}, a copy of an older one, waits behind the place of message {message.id}, speaks about"
-            " the same order and would overwrite it at the HIS.",
-            hint=f"Give the copy up with `lab-sender dismiss {older} --why TEXT`, then release this one. Or have it"
-            f" go behind the copy: `lab-sender resend {message.id} --new-id`.",
-        )
+    raise ActRejected(
+        f"{act}.older-waits",
+        f"message {other}, a copy of an older one, waits behind the place of message {message.id}, speaks about the"
+        " same order and would overwrite it at the HIS.",
+        hint=f"Give the copy up with `lab-sender dismiss {other} --why TEXT`, then {then}",
+    )
 
 
 def may_be_copied(db: Db, message: Facts, *, force: bool, together: Collection[int] = ()) -> None:

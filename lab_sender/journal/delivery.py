@@ -280,7 +280,7 @@ class DeliveryBook(Ahead):
 
     def _put_back(self, db: Db, message_id: int) -> bool:
         message = acts.message(db, message_id)
-        if message.state == "quarantined" and not order_history.may_return(db, message_id):
+        if message.state == "quarantined" and order_history.in_the_way(db, message_id) is not None:
             return False
         self._store.finished.add(message.source_id)
         turns.keep_apart(db, message_id)

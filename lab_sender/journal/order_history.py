@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from lab_sender.hl7.orders import OrderFact, steps_back
 from lab_sender.journal.database import Db
@@ -54,6 +54,14 @@ def claimed_after(db: Db, claim_id: str, message_ids: Collection[int]) -> set[in
     return {message_id for (message_id,) in db.execute(_SQL["claimed_after"], values)}
 
 
+class InTheWay(NamedTuple):
+    """A message for which another one may not go out again from its old place: it is newer, and would be
+    overwritten; or a copy of an older one, and waits behind that place."""
+
+    message: int
+    is_newer: bool
+
+
 def ages(db: Db, message_ids: Collection[int]) -> dict[int, int]:
     """Return of each message the first one of those whose place it took, else itself: it is as old as that."""
     return dict(db.execute(_SQL["ages"], {"ids": json.dumps(list(set(message_ids)))}))
@@ -91,7 +99,16 @@ def overtaken_by(
     return None
 
 
-def older_behind(db: Db, message_id: int) -> int | None:
+def in_the_way(db: Db, message_id: int, *, together: Collection[int] = ()) -> InTheWay | None:
+    """Return what keeps a message from its old place; `together` as above. None: nothing older overwrites there."""
+    newer = overtaken_by(db, message_id, together=together)
+    if newer is not None:
+        return InTheWay(newer, is_newer=True)
+    older = _older_behind(db, message_id)
+    return None if older is None else InTheWay(older, is_newer=False)
+
+
+def _older_behind(db: Db, message_id: int) -> int | None:
     """Return a message that waits behind this one's place and is older, for one of the same tests of an order.
 
     It is a copy: sent behind this one it would overwrite it.
@@ -99,11 +116,6 @@ def older_behind(db: Db, message_id: int) -> int | None:
     values = {"id": message_id, "age": ages(db, [message_id])[message_id]}
     (found,) = db.execute(_SQL["older_behind"], values).fetchone()
     return None if found is None else int(found)
-
-
-def may_return(db: Db, message_id: int) -> bool:
-    """Tell whether a message may go out again from its old place: nothing is overwritten by what is older."""
-    return overtaken_by(db, message_id) is None and older_behind(db, message_id) is None
 
 
 def is_shared(db: Db, order_keys: Collection[str], message_id: int, patient_key: str) -> bool:

@@ -12,7 +12,7 @@ import zlib
 from typing import Final, NamedTuple
 
 from lab_sender.hl7.orders import ward_in
-from lab_sender.journal import acts, again, order_history, turns
+from lab_sender.journal import acts, again, decisions, turns
 from lab_sender.journal.acts import ActRejected, Facts
 from lab_sender.journal.database import Db, Store
 from lab_sender.journal.rows import FileRow, NewMessage
@@ -132,28 +132,8 @@ def _changeable(db: Db, message: Facts, *, force: bool) -> bytes:
             hint="Ask the HIS team; `release` sends the same bytes, --force builds it anew all the same.",
         )
     if message.state == "quarantined" and not force:
-        _may_return(db, message)
+        decisions.demand_its_place(db, message, "rebuild", "build this one anew.")
     return body
-
-
-def _may_return(db: Db, message: Facts) -> None:
-    """Raise ActRejected where a message may not go out again from its old place."""
-    newer = order_history.overtaken_by(db, message.id)
-    if newer is not None:
-        raise ActRejected(
-            "rebuild.overtaken",
-            f"message {newer}, which the HIS has, may have or gets before it, speaks about the same order and is"
-            f" newer; sending message {message.id} now would overwrite it there.",
-            hint="Dismiss it, or use --force if you are sure.",
-        )
-    older = order_history.older_behind(db, message.id)
-    if older is not None:
-        raise ActRejected(
-            "rebuild.older-waits",
-            f"message {older}, a copy of an older one, waits behind the place of message {message.id}, speaks about"
-            " the same order and would overwrite it at the HIS.",
-            hint=f"Give the copy up with `lab-sender dismiss {older} --why TEXT`, then build this one anew.",
-        )
 
 
 def _not_waiting(message: Facts) -> ActRejected:

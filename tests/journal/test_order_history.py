@@ -75,6 +75,14 @@ def _rejected(act: object, *values: object) -> str:
     return f"{why.value.code}: {why.value.text}"
 
 
+def _two_refused_and_a_copy_of_the_newer_delivered(journal: Journal) -> None:
+    """That copy, message 3, is newer than message 1."""
+    _two_refused(journal)
+    _resend(journal, 2, "V2COPY")
+    _accept(journal)
+    assert _rejected(journal.operator.release, 1).startswith("release.overtaken: message 3, ")
+
+
 def test_a_newer_one_does_not_go_before_the_copy_of_an_older_one(journal: Journal) -> None:
     _two_refused(journal)
     assert _resend(journal, 1, "V1COPY") == 3
@@ -119,10 +127,7 @@ def test_a_copy_of_a_copy_is_as_old_as_the_first(journal: Journal) -> None:
 
 
 def test_the_delivered_copy_of_a_newer_one_has_overtaken_the_older_one(journal: Journal) -> None:
-    _two_refused(journal)
-    _resend(journal, 2, "V2COPY")
-    _accept(journal)
-    assert _rejected(journal.operator.release, 1).startswith("release.overtaken: message 3, ")
+    _two_refused_and_a_copy_of_the_newer_delivered(journal)
     assert _rejected(_resend, journal, 1, "X").startswith("resend.overtaken: message 3, ")
 
 
@@ -219,10 +224,7 @@ def test_the_copy_of_an_older_one_has_not_overtaken_a_file(journal: Journal) -> 
 
 
 def test_the_age_of_a_copy_outlives_its_original(journal: Journal) -> None:
-    _two_refused(journal)
-    _resend(journal, 2, "V2COPY")
-    _accept(journal)
-    assert _rejected(journal.operator.release, 1).startswith("release.overtaken: message 3, ")
+    _two_refused_and_a_copy_of_the_newer_delivered(journal)
     with journal.store.durable() as db:
         db.execute("UPDATE message SET replaces = 0 WHERE id = 3")  # retention has deleted that one
     assert journal.operator.release(1) == "spooled", "what it was a copy of came before it"
