@@ -2426,6 +2426,30 @@ MUTATIONS = (
         ("journal/test_order_history.py",),
     ),
     Mutation(
+        "a released file is as old as its first claim", "journal/sql/order_history.sql",
+        "COALESCE((SELECT MIN(e.claim_id) FROM earlier e), :claim_id)",
+        ":claim_id",
+        ("intake/test_read_again.py",),
+    ),
+    Mutation(
+        "a forced release makes a file as old as that", "journal/again.py",
+        "    if force:\n",
+        "    if False:\n",
+        ("intake/test_read_again.py",),
+    ),
+    Mutation(
+        "a file released twice is as old as its first claim", "journal/sql/order_history.sql",
+        " UNION ALL\n SELECT w.id, w.claim_id FROM earlier e CROSS JOIN source w ON w.returns_as = e.claim_id AND",
+        " UNION ALL\n SELECT w.id, w.claim_id FROM earlier e CROSS JOIN source w ON FALSE AND",
+        ("intake/test_read_again.py",),
+    ),
+    Mutation(
+        "what is the same as what went out last has not been overtaken", "intake/batches.py",
+        "return any(last.get(key, message.digest) != message.digest for key in message.order_keys)",
+        "return any(key in last for key in message.order_keys)",
+        ("intake/test_read_again.py",),
+    ),
+    Mutation(
         "what is built anew goes out from its place like what is released", "journal/rebuild.py",
         "    if message.state == \"quarantined\" and not force:\n",
         "    if False:\n",

@@ -213,26 +213,36 @@ class Batches:
         return read_entry(file, messages)
 
     def _unless_overtaken(self, source: NewSource) -> NewSource:
-        """Quarantine what a newer report for the same order has passed while this one waited, also over a restart."""
+        """Quarantine what a newer report for the same order has passed while this one waited, or lay in quarantine.
+
+        Where what was sent of the order last is the same, nothing is overwritten.
+        """
         passed = {
             name: self._passed(source.claim_id, [each for each in source.messages if each.destination == name])
             for name in {each.destination for each in source.messages}
         }
-        messages = [
-            overtaken(each) if passed[each.destination].intersection(each.order_keys) else each
-            for each in source.messages
-        ]
-        return source._replace(messages=tuple(messages))
 
-    def _passed(self, claim_id: str, messages: Sequence[NewMessage]) -> set[str]:
-        """Return the orders of messages for one destination for which something newer went there."""
+        def is_passed(message: NewMessage) -> bool:
+            last = passed[message.destination]
+            return any(last.get(key, message.digest) != message.digest for key in message.order_keys)
+
+        messages = tuple([overtaken(each) if is_passed(each) else each for each in source.messages])
+        return source._replace(messages=messages)
+
+    def _passed(self, claim_id: str, messages: Sequence[NewMessage]) -> dict[str, bytes]:
+        """Return the orders of messages for one destination for which something newer went there: the digest of what
+        went there last, by order."""
         spool = self._journal.spool
         destination = messages[0].destination or self._destination
         keys = [key for each in messages for key in each.order_keys]
         history = spool.ledger(keys, destination)
         sure = {int(each.message) for entries in history.values() for each in entries if each.is_sure}
         newer = spool.claimed_after(claim_id, sure)
-        return {key for key, entries in history.items() if any(each.message in newer for each in entries)}
+        return {
+            key: entries[-1].digest
+            for key, entries in history.items()
+            if any(each.message in newer for each in entries)
+        }
 
     def _spool(self, sources: Sequence[NewSource], waited: Collection[str] = ()) -> None:
         """Recognise and spool a batch; `waited` are the claims in it that newer files may have passed.

@@ -51,7 +51,7 @@ def overtaken(message: NewMessage) -> NewMessage:
     """Quarantine a message that a newer report of its order has passed."""
     text = (
         "report.overtaken: a newer report for the same order went out while this one waited;"
-        " sending it now would overwrite the newer one. Drop it again if it is the one that counts."
+        " sending it now would overwrite the newer one. If it is the one that counts, release it with --force."
     )
     return NewMessage(
         message.place, "quarantined", message.digest, code="report.overtaken", reason=text,

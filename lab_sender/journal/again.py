@@ -82,7 +82,7 @@ def withdraw(db: Db, this: Act, *, at: str, force: bool, why: str = "") -> list[
     Returns the messages that what is read then takes the place of. Raises ActRejected before anything is changed.
     """
     assert this.source_id is not None
-    return _withdrawn(db, this, "read_again_file", weigh(db, this.source_id, at=at, force=force), why)
+    return _withdrawn(db, this, "read_again_file", weigh(db, this.source_id, at=at, force=force), why, force=force)
 
 
 def withdraw_unreadable(db: Db, this: Act, *, force: bool, why: str = "") -> list[int]:
@@ -94,7 +94,7 @@ def withdraw_unreadable(db: Db, this: Act, *, force: bool, why: str = "") -> lis
     known = readings(db, this.source_id)
     at = _released_for(db, known, this.source_id)
     weighed = _weighed(db, this.source_id, known, [this.source_id], at=at, force=force)
-    return _withdrawn(db, this._replace(destination=at), "released_file", weighed, why)
+    return _withdrawn(db, this._replace(destination=at), "released_file", weighed, why, force=force)
 
 
 def _weighed(db: Db, source_id: int, known: list[int], own: list[int], *, at: str, force: bool) -> Withdrawal:
@@ -126,9 +126,18 @@ def _weighed(db: Db, source_id: int, known: list[int], own: list[int], *, at: st
 
 
 def _withdrawn(
-    db: Db, this: Act, event: Literal["released_file", "read_again_file"], weighed: Withdrawal, why: str
+    db: Db,
+    this: Act,
+    event: Literal["released_file", "read_again_file"],
+    weighed: Withdrawal,
+    why: str,
+    *,
+    force: bool,
 ) -> list[int]:
-    """Give the files their new claim id, by which they stay together: no name or marker is looked for."""
+    """Give the files their new claim id, by which they stay together: no name or marker is looked for.
+
+    What is read then is held against what is newer than the file, unless this is on record as forced.
+    """
     source_id = weighed.source_id
     last = max(db.execute(_SQL[each]).fetchone()[0] or "" for each in ("last_claim", "last_return"))
     returns_as = new_id(last if is_id(last) else "")
@@ -141,6 +150,8 @@ def _withdrawn(
     acts.record(db, this, "file.released", detail, answer="outbox")
     if source_id != this.source_id:
         acts.record(db, this._replace(id=None, source_id=source_id), "file.released", detail)
+    if force:
+        acts.record(db, this._replace(id=None, source_id=source_id), "file.forced", why)
     return weighed.replaces
 
 

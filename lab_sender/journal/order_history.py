@@ -49,7 +49,10 @@ def holders_of(
 
 
 def claimed_after(db: Db, claim_id: str, message_ids: Collection[int]) -> set[int]:
-    """Return those of the messages whose files were claimed after this one: claim ids sort by time."""
+    """Return those of the messages whose files were claimed after this one: claim ids sort by time.
+
+    A released file is as old as its first claim; where its release was forced, as that.
+    """
     values = {"ids": json.dumps(list(message_ids)), "claim_id": claim_id}
     return {message_id for (message_id,) in db.execute(_SQL["claimed_after"], values)}
 

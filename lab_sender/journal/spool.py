@@ -163,7 +163,7 @@ class SpoolBook:
         return found
 
     def claimed_after(self, claim_id: str, message_ids: Collection[int]) -> set[int]:
-        """Return those of the messages whose files were claimed after this one: claim ids sort by time."""
+        """Return those of the messages whose files were claimed after this one; see order_history."""
         with self._reader.reading() as db:
             return order_history.claimed_after(db, claim_id, message_ids)
 

@@ -443,3 +443,99 @@ def test_a_message_of_an_earlier_reading_is_built_anew_from_the_file(tmp_path: P
     house.keep()
     (file,) = journal.rebuilding.original(1).files
     assert (house["one"].folders.by_name[file.folder] / file.filed_as).read_bytes() == report("F1")
+
+
+def _newest(journal: Journal) -> tuple[int, str, str]:
+    newest: tuple[int, str, str] = rows(journal, "SELECT id, state, code FROM message ORDER BY id DESC LIMIT 1")[0]
+    return newest
+
+
+def _unreadable_then_newer(tmp_path: Path, journal: Journal, newer: bytes, first: bytes = b"{") -> House:
+    """A file of which nothing is sent, `1.json`; what came after it for its order has been delivered."""
+    house = House(tmp_path, journal, {"one": [A]})
+    house["one"].put("1.json", first)
+    house.look()
+    house["one"].put("2.json", newer)
+    house.look()
+    assert len(house.accept("a")) == 1
+    house.keep()
+    assert house["one"].files() == {"1.json": "quarantine", "1.json.reason.txt": "quarantine", "2.json": "sent"}
+    return house
+
+
+@pytest.mark.parametrize("order", ["the same", "another"])
+@pytest.mark.parametrize("first", ["unreadable", "not built"])
+def test_a_file_of_which_nothing_was_made_is_as_old_as_when_it_came(
+    tmp_path: Path, journal: Journal, first: str, order: str
+) -> None:
+    """Nobody knew its orders when it was released."""
+    newer = report("F1" if order == "the same" else "F2", "99.9")
+    if first == "unreadable":
+        house = _unreadable_then_newer(tmp_path, journal, newer)
+    else:
+        house = _unreadable_then_newer(tmp_path, journal, newer, report("F1").replace(b'"14.1"', b"[]"))
+    (house["one"].folders.quarantine / "1.json").write_bytes(report("F1"))
+    if first == "unreadable":
+        journal.operator.release_file(1)
+    else:
+        journal.operator.release(1)
+    _read_again(house)
+    if order == "another":
+        assert len(house.accept("a")) == 1
+        return
+    assert house.accept("a") == [], "14.1 would come behind 99.9"
+    house.keep()
+    assert house["one"].files()["1.json"] == "quarantine"
+    read, *became = _newest(journal)
+    assert became == ["quarantined", "report.overtaken"]
+    journal.operator.release(read)
+    _read_again(house)
+    read, *became = _newest(journal)
+    assert became == ["quarantined", "report.overtaken"], "it gets no younger by that"
+    journal.operator.release(read, force=True)
+    _read_again(house)
+    assert len(house.accept("a")) == 1
+    house.keep()
+    assert house["one"].files() == {"1.json": "sent", "2.json": "sent"}
+
+
+@pytest.mark.parametrize("again", ["unreadable", "refused"])
+def test_a_forced_release_lasts_until_something_newer_comes(tmp_path: Path, journal: Journal, again: str) -> None:
+    house = _unreadable_then_newer(tmp_path, journal, report("F1", "99.9"))
+    file = house["one"].folders.quarantine / "1.json"
+    file.write_bytes(b"[" if again == "unreadable" else report("F1"))
+    journal.operator.release_file(1, force=True)
+    _read_again(house)
+    house.keep()
+    if again == "refused":
+        assert len(house.accept("a")) == 1
+        return
+    file.write_bytes(report("F1"))
+    journal.operator.release_file(3)
+    _read_again(house)
+    assert len(house.accept("a")) == 1, "a person has decided that it goes behind 99.9"
+
+
+def test_nor_is_it_sent_behind_what_came_after_a_forced_release(tmp_path: Path, journal: Journal) -> None:
+    house = _unreadable_then_newer(tmp_path, journal, report("F1", "99.9"))
+    file = house["one"].folders.quarantine / "1.json"
+    file.write_bytes(b"[")
+    journal.operator.release_file(1, force=True)
+    _read_again(house)
+    house.keep()
+    house["one"].put("3.json", report("F1", "100.1"))
+    house.look()
+    assert len(house.accept("a")) == 1
+    file.write_bytes(report("F1"))
+    journal.operator.release_file(3)
+    _read_again(house)
+    assert house.accept("a") == [], "14.1 would come behind 100.1"
+
+
+def test_what_was_dropped_anew_and_delivered_is_the_same(tmp_path: Path, journal: Journal) -> None:
+    house = _unreadable_then_newer(tmp_path, journal, report("F1"))
+    (house["one"].folders.quarantine / "1.json").write_bytes(report("F1"))
+    journal.operator.release_file(1)
+    _read_again(house)
+    assert house.accept("a") == []
+    assert _state(journal, 2) == ("duplicate", "message.duplicate"), "nobody is asked anything"

@@ -84,8 +84,18 @@ CROSS JOIN (SELECT DISTINCT b.destination
 ORDER BY m.id;
 
 -- name: claimed_after
+-- A released file is as old as its first claim; where a person has forced it, as that release. Its own earlier readings
+-- were not claimed after it.
+WITH RECURSIVE earlier (id, claim_id) AS (
+ SELECT w.id, w.claim_id FROM source w WHERE w.returns_as = :claim_id AND w.returns_as <> ''
+  AND NOT EXISTS (SELECT 1 FROM event a WHERE a.source_id = w.id AND a.kind = 'file.forced')
+ UNION ALL
+ SELECT w.id, w.claim_id FROM earlier e CROSS JOIN source w ON w.returns_as = e.claim_id AND w.returns_as <> ''
+  AND NOT EXISTS (SELECT 1 FROM event a WHERE a.source_id = w.id AND a.kind = 'file.forced'))
 SELECT m.id FROM json_each(:ids) k CROSS JOIN message m ON m.id = CAST(k.value AS BIGINT)
-JOIN source s ON s.id = m.source_id WHERE s.claim_id > :claim_id ORDER BY m.id;
+JOIN source s ON s.id = m.source_id
+WHERE s.claim_id > COALESCE((SELECT MIN(e.claim_id) FROM earlier e), :claim_id)
+ AND s.id NOT IN (SELECT e.id FROM earlier e) ORDER BY m.id;
 
 -- name: holders
 -- The ids are without the blanks behind them; the digest counts where the message is or will be delivered. An id that a
