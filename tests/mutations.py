@@ -2426,6 +2426,12 @@ MUTATIONS = (
         ("journal/test_order_history.py",),
     ),
     Mutation(
+        "who opens the same file just now is waited for", "journal/sqlite/wal.py",
+        "time.monotonic() >= until:",
+        "True:",
+        ("web/test_audit.py",),
+    ),
+    Mutation(
         "a released file is as old as its first claim", "journal/sql/order_history.sql",
         "COALESCE((SELECT MIN(e.claim_id) FROM earlier e), :claim_id)",
         ":claim_id",

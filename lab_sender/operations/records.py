@@ -22,6 +22,7 @@ from lab_sender import rights
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.journal.database import Db
 from lab_sender.journal.sqlite.failures import is_damage, passes_by_itself
+from lab_sender.journal.sqlite.wal import to_wal
 
 NAME: Final = "operations.db"
 _BUSY_S: Final = 5.0
@@ -182,7 +183,7 @@ class FileRecords:
             raise self._unavailable(errno.errorcode.get(error.errno or 0, "")) from error
         db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
         try:
-            db.execute("PRAGMA journal_mode = WAL").fetchone()
+            to_wal(db)
             db.execute("PRAGMA synchronous = FULL")
             for column in self._columns:
                 _add(db, column)

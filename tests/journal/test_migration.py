@@ -385,7 +385,6 @@ def test_two_processes_may_bring_it_up_at_once(made: str, old: Path, tmp_path: P
         except Exception as error:
             failures.append(error)
 
-    connections[0].execute("PRAGMA journal_mode = WAL")
     threads = [threading.Thread(target=bring_up, args=(connection,)) for connection in connections]
     for thread in threads:
         thread.start()

@@ -8,6 +8,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -152,9 +154,26 @@ def test_killed_between_asked_and_the_act(records: FileRecords) -> None:
     assert Audit(records).verify().ok
 
 
-def test_several_processes_and_threads_write_one_chain(records: FileRecords) -> None:
-    import threading
+def test_who_opens_the_file_while_another_one_does_waits_for_him(records: FileRecords) -> None:
+    """SQLite itself would not."""
+    opened = threading.Event()
 
+    def open_it() -> None:
+        Audit(FileRecords(records.path)).note(ANNA, "login")
+        opened.set()
+
+    with closing(sqlite3.connect(records.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        thread = threading.Thread(target=open_it)
+        thread.start()
+        assert not opened.wait(0.1)
+        other.execute("COMMIT")
+    thread.join()
+    assert opened.is_set()
+    assert Audit(records).verify().rows == 1
+
+
+def test_several_processes_and_threads_write_one_chain(records: FileRecords) -> None:
     other = FileRecords(records.path)
     audits = [Audit(records), Audit(other)]
 

@@ -37,6 +37,7 @@ from lab_sender.errors import AgentError, ExitCode
 from lab_sender.hl7.orders import facts_in, has_several_patients
 from lab_sender.journal import turns
 from lab_sender.journal.asking import of_another_version
+from lab_sender.journal.sqlite.wal import to_wal
 
 SCHEMA_VERSION = 7
 _RENAMED_IN = 4
@@ -64,8 +65,7 @@ def by_its_indexes(connection: sqlite3.Connection) -> None:
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Bring a writer's connection to WAL and the current schema. Raises AgentError (exit 74 or 78)."""
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new one: later only `journal compact` changes it
-    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-    if mode != "wal":
+    if not to_wal(connection):
         raise AgentError(
             "journal.no-wal",
             "the journal cannot be put into write-ahead mode here.",
