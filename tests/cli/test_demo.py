@@ -66,6 +66,7 @@ def test_a_story_that_ends_otherwise_is_named(
     assert (tmp_path / "here" / "agent.log").exists()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
 @pytest.mark.parametrize("where", ["on the path", "beside python", "another on the path"])
 def test_what_it_says_to_type_works_when_typed(

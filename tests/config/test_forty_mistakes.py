@@ -341,6 +341,7 @@ _INSTEAD = (
 )  # fmt: skip
 
 
+@pytest.mark.long
 @examples(150)
 @given(st.data())
 def test_whatever_is_changed_in_a_text_there_is_a_report_or_a_profile_that_is_judged(tmp_path_factory, data):

@@ -243,6 +243,7 @@ TREES = st.recursive(
 )
 
 
+@pytest.mark.long
 @given(base=st.dictionaries(WORDS, TREES, max_size=4), over=st.dictionaries(WORDS, TREES, max_size=4))
 @examples(100)
 def test_whatever_stands_in_a_profile_is_a_profile_or_a_list_of_mistakes(site, base, over):

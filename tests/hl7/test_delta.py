@@ -72,6 +72,7 @@ def test_each_order_by_itself():
 _observations = st.lists(st.tuples(st.sampled_from("ABCD"), st.sampled_from("123")), unique_by=lambda each: each[0])
 
 
+@pytest.mark.long
 @examples(200)
 @given(st.lists(_observations, min_size=1, max_size=5))
 def test_whoever_adds_up_the_parts_knows_the_whole(snapshots):

@@ -19,6 +19,7 @@ from lab_sender.journal.sqlite import schema
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.status import status
 
+pytestmark = pytest.mark.long
 SHORT, LONG = 10_000, 100_000
 DOWN = "down"
 """A destination whose HIS answers nobody."""

@@ -227,6 +227,7 @@ for n in range(40):
 """
 
 
+@pytest.mark.long
 def test_a_lane_meets_the_ids_of_two_processes_in_their_order(ours: Journal, server: Server) -> None:
     """What is proven by the gate above, once more by chance: two processes spool, this one sends."""
     tests = str(Path(__file__).parents[1])

@@ -120,6 +120,7 @@ class Numbers(RuleBasedStateMachine):
         self.journal.close()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_any_story_leaves_the_right_numbers(tmp_path: Path) -> None:
     Numbers.folder = tmp_path

@@ -3,7 +3,8 @@
 Holds: the one list of it, by why; the pytest plugin that goes by it (`pytest --quick`, also for one room), or by
 another list (alike.py).
 Promises: a file that is left out is not even imported; the run's end says what was left out; every name in the list
-is there, and every room but the command line keeps tests of its own (tests/test_quick.py).
+is there, and every room but the command line keeps tests of its own (tests/test_quick.py). Of a long table of
+parameters the same few rows are tried each time, from its first to its last.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
+T = TypeVar("T")
 TESTS = Path(__file__).parents[1]
+_ROWS = 4
+"""So many of a test's parameters."""
 _MEMORY = Path("/dev/shm")
 """Where the files of a quick run lie, if there is one: nothing is lost with them, and no disk is waited for."""
 
@@ -49,6 +53,7 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "journal/test_postgres_schema.py",
         "journal/test_side_by_side.py",
         "operations/test_alerts_of_several.py",
+        "operations/test_journal_move.py",
         "operations/test_on_server.py",
         "operations/test_records_on_server.py",
         "operations/test_surely.py",
@@ -187,8 +192,19 @@ class Quick(LeavingOut):
     """Leaves out what `make quick` leaves to `make test`."""
 
     def __init__(self) -> None:
-        super().__init__(LEFT_OUT, "left to `make test` (tests/kit/quick.py)")
+        super().__init__(LEFT_OUT, f"left to `make test` (tests/kit/quick.py): all but {_ROWS} rows of a table")
         self._files: str | None = None
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Leave out single tests too, the long ones, and of the others what is too many rows."""
+        super().pytest_collection_modifyitems(config, items)
+        tables: dict[str, list[pytest.Item]] = {}
+        for item in items:
+            if item.get_closest_marker("long") is None:
+                tables.setdefault(item.nodeid.partition("[")[0], []).append(item)
+        kept = {item for rows in tables.values() for item in some(rows)}
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = [item for item in items if item in kept]
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Put the files of the tests into memory; the workers' lie below the controller's."""
@@ -199,6 +215,13 @@ class Quick(LeavingOut):
         """Leave nothing in memory."""
         if self._files is not None:
             shutil.rmtree(self._files, ignore_errors=True)
+
+
+def some(rows: list[T]) -> list[T]:
+    """Choose rows of a table at equal distances, its first and its last among them."""
+    if len(rows) <= _ROWS:
+        return rows
+    return [rows[number * (len(rows) - 1) // (_ROWS - 1)] for number in range(_ROWS)]
 
 
 def _names_of(item: pytest.Item) -> tuple[str, str]:

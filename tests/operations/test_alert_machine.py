@@ -260,6 +260,7 @@ LOOKS = st.lists(
 )
 
 
+@pytest.mark.long
 @given(LOOKS)
 @examples(300)
 def test_whatever_happens_an_end_is_told_once_and_only_of_what_was_note_sent(looks: list[Any]) -> None:
@@ -289,6 +290,7 @@ def test_whatever_happens_an_end_is_told_once_and_only_of_what_was_note_sent(loo
             assert key_of(one) in state.alerts
 
 
+@pytest.mark.long
 @given(LOOKS)
 @examples(200)
 def test_whatever_happens_nothing_is_told_before_its_delay_and_all_of_it_in_the_end(looks: list[Any]) -> None:

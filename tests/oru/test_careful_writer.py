@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 
+import pytest
 from hypothesis import given as drawn
 from kit.examples import examples
 from kit.strategies import reports
@@ -70,6 +71,7 @@ def test_sources():
     assert w.source("OBX[2]-14", "orders[0].results[1]") == "row 7.orders[0].results[1].observed"
 
 
+@pytest.mark.long
 @examples(25)
 @drawn(reports())
 def test_both_writers_write_the_same(report_):

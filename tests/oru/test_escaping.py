@@ -145,6 +145,7 @@ def shape(body: bytes) -> list[list[list[list[int]]]]:
     ]
 
 
+@pytest.mark.long
 @examples(100)
 @given(NASTY, st.sampled_from(VERSIONS), st.sampled_from(("^~\\&", "^~\\&#")))
 @example("\rOBX|9|NM|X||1||||||F", "2.5.1", "^~\\&")

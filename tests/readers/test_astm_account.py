@@ -81,6 +81,7 @@ def test_every_value_is_in_the_message(records):
                 assert is_in(part, told), (place, part)
 
 
+@pytest.mark.long
 @examples(100)
 @given(files(), st.data())
 def test_one_unknown_thing_is_refused_or_named(records, data):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from kit.examples import examples
 from kit.strategies import reports
@@ -17,6 +18,7 @@ BUILDER = Builder(builtin())
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
+@pytest.mark.long
 @examples(40)
 @given(reports())
 def test_a_built_message_dropped_as_a_file(report):

@@ -122,6 +122,7 @@ def parts_of(name: str, text: str) -> list[str]:
     return [text.replace("&", "\\T\\").replace("^", "\\S\\")]
 
 
+@pytest.mark.long
 @examples(150)
 @given(tables(), st.sampled_from(",;\t|"))
 def test_every_cell_is_in_the_message(table, delimiter):
@@ -137,6 +138,7 @@ def test_every_cell_is_in_the_message(table, delimiter):
                 assert re.search(before + re.escape(part) + behind, told), (name, part)
 
 
+@pytest.mark.long
 @examples(150)
 @given(tables(), st.data())
 def test_one_unknown_thing_is_refused_or_named(table, data):

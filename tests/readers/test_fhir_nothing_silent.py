@@ -8,6 +8,7 @@ import json
 import re
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kit.examples import examples
@@ -236,6 +237,7 @@ _TECHNICAL = {"resourceType", "id", "reference", "status", "use", "system", "int
 _TRANSLATED = {("class", "code"), ("interpretation", "coding", "code"), ("identifier", "type", "coding", "code")}
 
 
+@pytest.mark.long
 @examples(40)
 @given(bundles())
 def test_every_value_is_in_the_message_or_named_in_a_remark(bundle):
@@ -317,6 +319,7 @@ def with_one_thing_more(draw):
     return kind, way, changed
 
 
+@pytest.mark.long
 @examples(60)
 @given(with_one_thing_more())
 def test_one_unknown_thing_refuses_or_is_named(given):

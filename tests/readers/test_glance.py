@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kit.examples import examples
@@ -36,6 +37,7 @@ _order = st.fixed_dictionaries(
 _report = st.fixed_dictionaries({"patient": st.just({"ids": [{"id": "1"}]}), "orders": st.tuples(_order)})
 
 
+@pytest.mark.long
 @examples(400)
 @given(st.lists(_report, min_size=1, max_size=3))
 def test_what_is_plain_needs_no_walk(given_reports: list[dict[str, object]]) -> None:

@@ -142,6 +142,7 @@ def test_whatever_the_bytes_nothing_but_a_file_error(data):
     assert not any("Secretfamily" in f.line() or "0012345" in f.line() or "4781203" in f.line() for f in findings)
 
 
+@pytest.mark.long
 @examples(60)
 @given(reports(with_attachments=True), st.booleans(), st.sampled_from([None, 1]))
 def test_a_report_comes_back_as_it_was_written(wanted, ascii_only, indent):

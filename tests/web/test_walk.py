@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-pytestmark = pytest.mark.skipif(not os.path.exists(CHROMIUM), reason="Debian's Chromium is not here")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not os.path.exists(CHROMIUM), reason="Debian's Chromium is not here"),
+]
 ALERTS = """\
 alerts:
   name: lab1
@@ -125,7 +128,6 @@ def test_a_viewer_sees_no_patient_on_any_screen(night: Night) -> None:
     page.context.close()
 
 
-@pytest.mark.long
 def test_no_screen_complains_or_is_wider_than_its_window(night: Night) -> None:
     """`make screenshots` asks the same of the other two pairs of width and colours."""
     night.thirty()
@@ -200,7 +202,6 @@ def test_the_results_of_ward_5_are_missing(night: Night) -> None:
     page.context.close()
 
 
-@pytest.mark.long
 def test_three_stories_of_a_night_take_three_clicks_at_most(night: Night, tmp_path: Path) -> None:
     """A word and Enter are typed; what is clicked is counted."""
     night.his.answer_by("AE,code=204,text=unknown order")
