@@ -9,6 +9,7 @@ Never: reads the journal.
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from time import monotonic
 from typing import Final
@@ -22,7 +23,7 @@ class Instants:
     def __init__(self, wall_ms: Callable[[], int], clock_s: Callable[[], float] = monotonic) -> None:
         self._wall_ms = wall_ms
         self._clock_s = clock_s
-        self._known: dict[int, float] = {}
+        self._known: OrderedDict[int, float] = OrderedDict()
         self._lock = threading.Lock()
 
     def now_s(self) -> float:
@@ -52,4 +53,4 @@ class Instants:
         with self._lock:
             self._known[at_ms] = at_s
             if len(self._known) > _MOST:
-                del self._known[next(iter(self._known))]
+                self._known.popitem(last=False)

@@ -13,6 +13,7 @@ in which a relay without a HIS behind it closes it.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Literal
@@ -64,7 +65,7 @@ class Link:
         self._connection: Connection | None = None
         self._reader = FrameReader()
         self._aborted = False
-        self._sent: dict[str, None] = {}
+        self._sent: OrderedDict[str, None] = OrderedDict()
         self._opened_at = 0.0
         self._answered_at = 0.0
         self._moment_s = _MOMENT_S
@@ -349,7 +350,7 @@ class Link:
     def _remember(self, control_id: str) -> None:
         self._sent[control_id.rstrip(" ")] = None
         if len(self._sent) > _MOST_SENT:
-            del self._sent[next(iter(self._sent))]
+            self._sent.popitem(last=False)
 
     def _drop(self) -> None:
         if self._connection is not None:
