@@ -20,7 +20,8 @@ demo-ha: $(VENV)/.installed-dev
 	$(BIN)/python tests/demo_ha.py
 
 # All but what takes seconds of processor time each, which is `make test-long`: kills and power cuts at every step, stories of
-# any order, long histories, whatever Hypothesis makes of whole files, whole tables by hl7apy, walks in a browser. Before a commit that touches the way of a result: both, as .ci/run does.
+# any order, long histories, whatever Hypothesis makes of whole files, whole tables by hl7apy, walks in a browser. Before a commit
+# that touches the way of a result: both, as .ci/run does.
 test: lint
 	$(BIN)/pytest $(PYTEST_ARGS) -m 'not relays and not long'
 
@@ -36,9 +37,8 @@ test-postgres: $(VENV)/.installed-dev
 	$(BIN)/pytest $(PYTEST_ARGS) --postgres $(addprefix tests/,journal delivery filing intake agent/test_reload.py faults/test_postgres.py faults/test_failover.py)
 
 # While one works: every room by itself, a twentieth of the examples, four rows of each table. tests/kit/quick.py lists what is left
-# to `make test`:
-# agents and helpers as processes, the commands, what is read in the whole house, long histories, whole tables, every real file, hl7apy.
-# What it writes lies in memory where there is /dev/shm: little is waited for, so fewer workers do.
+# to `make test`: agents and helpers as processes, the commands, what is read in the whole house, long tests and histories, whole
+# tables, every real file, hl7apy. What it writes lies in memory where there is /dev/shm: little is waited for, so fewer workers do.
 quick: WORKERS = 4
 quick: $(VENV)/.installed-dev
 	$(BIN)/pytest $(PYTEST_ARGS) --quick

@@ -21,7 +21,7 @@ ACTS: Final[dict[str, tuple[str, str, str]]] = {
 DID: Final = {
     "message.released": "released", "message.resent": "sent again", "message.dismissed": "given up",
     "message.rebuilt": "built anew", "file.released": "read again", "file.dismissed": "given up",
-    "file.forced": "whatever is newer",
+    "file.forced": "forced, whatever is newer",
     "message.contradiction-closed": "case closed", "messages.released": "messages released",
     "messages.resent": "messages sent again", "messages.dismissed": "messages given up", "lane.held": "held",
     "lane.brake": "held by the brake", "lane.reply": "held by a reply rule", "lane.resumed": "resumed",
