@@ -1,7 +1,8 @@
 """The way of a batch from claimed/ into the journal, and what waits beside it.
 
 Holds: the batch that is in the workshop, and the files that wait for their writer or their documents.
-Promises: a batch is one durable transaction, in the order of its claims; after it the lanes are woken. A file that
+Promises: a batch is one durable transaction, in the order of its claims, of released files their first ones; after it
+the lanes are woken. A file that
 cannot go on is quarantined with its reason, the others go on. A file is read and built by one plan: what waits when
 another one comes is read again by that.
 Never: looks into the outbox, or claims.
@@ -27,7 +28,7 @@ from lab_sender.intake.recognise import Recogniser
 from lab_sender.intake.together import Together
 from lab_sender.intake.troubles import Troubles
 from lab_sender.intake.workshop import WORTH_IT, Stopped, Workshop, stopped_the_agent
-from lab_sender.journal import IntakeBooks, Mark, NewMessage, NewSource
+from lab_sender.journal import IntakeBooks, LedgerEntry, Mark, NewMessage, NewSource
 from lab_sender.log import say
 
 _MOST_FILES = 128
@@ -83,7 +84,7 @@ class Batches:
         self._claims.largest_file_bytes = plan.settings.largest_file_bytes
         self._recogniser = Recogniser(self._journal.spool, self._destination, plan)
         self._workshop.use(plan.composer)
-        self.take_all(sorted(waiting, key=_claim_id))
+        self.take_all(sorted(waiting, key=_turn))
 
     def interrupt(self) -> None:
         """Let no stop wait for the workshop; for other threads."""
@@ -133,7 +134,7 @@ class Batches:
     def take_due(self) -> None:
         """Take up again what was put off: files still being written, reports that wait for documents."""
         now = time.monotonic()
-        due = sorted((each.phase for each in self.waiting if each.retry_s <= now), key=_claim_id)
+        due = sorted((each.phase for each in self.waiting if each.retry_s <= now), key=_turn)
         if due:
             self.waiting = [each for each in self.waiting if each.retry_s > now]
             self.put(due)
@@ -196,11 +197,12 @@ class Batches:
         self.waiting = [each for each in self.waiting if each.claim.path not in paths]
         for each in paired.waiting:
             self._put_off(each)
+        turns = {each.claim.claim_id: each.claim.turn for each in moved}
         sources = [*map(self._entry, paired.complete), *map(rejected_entry, paired.rejected)]
         if not self._claims.flush():
             return
         waited = {each.claim.claim_id for each in paired.complete if each.claim.waited}
-        self._spool(sorted(sources, key=lambda source: source.claim_id), waited)
+        self._spool(sorted(sources, key=lambda source: turns[source.claim_id]), waited)
 
     def _entry(self, file: Interpreted) -> NewSource:
         if file.said.findings:
@@ -213,36 +215,42 @@ class Batches:
         return read_entry(file, messages)
 
     def _unless_overtaken(self, source: NewSource) -> NewSource:
-        """Quarantine what a newer report for the same order has passed while this one waited, or lay in quarantine.
+        """Quarantine what a newer report of its order has passed while it waited, or lay in quarantine.
 
-        Where what was sent of the order last is the same, nothing is overwritten.
+        Where what went out last is the same, nothing is overwritten.
         """
-        passed = {
-            name: self._passed(source.claim_id, [each for each in source.messages if each.destination == name])
+        history = {
+            name: self._history([each for each in source.messages if each.destination == name])
             for name in {each.destination for each in source.messages}
         }
 
-        def is_passed(message: NewMessage) -> bool:
-            last = passed[message.destination]
-            return any(last.get(key, message.digest) != message.digest for key in message.order_keys)
+        def overtaken_by(message: NewMessage) -> int | None:
+            of_orders = [history[message.destination].get(key, []) for key in message.order_keys]
+            newer = self._newer(source.claim_id, message, [entry for each in of_orders for entry in each])
+            passed_by = [
+                int(entry.message)
+                for each in of_orders
+                for entry in each
+                if entry.message in newer and each[-1].content[1] != message.digest
+            ]
+            return max(passed_by, default=None)
 
-        messages = tuple([overtaken(each) if is_passed(each) else each for each in source.messages])
-        return source._replace(messages=messages)
+        judged = [(each, overtaken_by(each)) for each in source.messages]
+        messages = [each if newer is None else overtaken(each, newer) for each, newer in judged]
+        return source._replace(messages=tuple(messages))
 
-    def _passed(self, claim_id: str, messages: Sequence[NewMessage]) -> dict[str, bytes]:
-        """Return the orders of messages for one destination for which something newer went there: the digest of what
-        went there last, by order."""
-        spool = self._journal.spool
-        destination = messages[0].destination or self._destination
+    def _history(self, messages: Sequence[NewMessage]) -> dict[str, list[LedgerEntry]]:
+        """Return what the destination of these messages was sent, or may have been, of each of their orders."""
         keys = [key for each in messages for key in each.order_keys]
-        history = spool.ledger(keys, destination)
-        sure = {int(each.message) for entries in history.values() for each in entries if each.is_sure}
-        newer = spool.claimed_after(claim_id, sure)
-        return {
-            key: entries[-1].digest
-            for key, entries in history.items()
-            if any(each.message in newer for each in entries)
-        }
+        return self._journal.spool.ledger(keys, messages[0].destination or self._destination)
+
+    def _newer(self, claim_id: str, message: NewMessage, entries: Sequence[LedgerEntry]) -> set[int]:
+        """Return which of them came after this message's file, about no other patient."""
+        asked = {int(each.message) for each in entries if not each.is_of_another(message.patient_key)}
+        if not asked:
+            return asked
+        destination = message.destination or self._destination
+        return self._journal.spool.claimed_after(claim_id, asked, destination=destination, place=message.place)
 
     def _spool(self, sources: Sequence[NewSource], waited: Collection[str] = ()) -> None:
         """Recognise and spool a batch; `waited` are the claims in it that newer files may have passed.
@@ -287,8 +295,8 @@ class Batches:
         self.waiting.append(Waiting(phase.put_off(), why, retry_s))
 
 
-def _claim_id(file: Claimed | Interpreted) -> str:
-    return file.claim.claim_id
+def _turn(file: Claimed | Interpreted) -> tuple[str, str]:
+    return file.claim.turn
 
 
 def _interpreted(

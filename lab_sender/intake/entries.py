@@ -47,11 +47,12 @@ def rejected_entry(file: Rejected) -> NewSource:
     )
 
 
-def overtaken(message: NewMessage) -> NewMessage:
-    """Quarantine a message that a newer report of its order has passed."""
+def overtaken(message: NewMessage, newer: int) -> NewMessage:
+    """Quarantine a message that a newer report of its order has passed: this message."""
     text = (
-        "report.overtaken: a newer report for the same order went out while this one waited;"
-        " sending it now would overwrite the newer one. If it is the one that counts, release it with --force."
+        f"report.overtaken: message {newer}, which the HIS has, may have or gets, is a newer report for the same"
+        " order; sending this one now would overwrite it. If this one counts all the same, release it with --force;"
+        " else give it up."
     )
     return NewMessage(
         message.place, "quarantined", message.digest, code="report.overtaken", reason=text,

@@ -14,12 +14,15 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from lab_sender.files import Look
 from lab_sender.intake.adoption import Adoption
 from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.batches import Batches
 from lab_sender.intake.claims import Claims
 from lab_sender.intake.pairing import Pairing
+from lab_sender.intake.phases import Claimed
 from lab_sender.intake.plan import Plan
 from lab_sender.intake.together import Together
 from lab_sender.intake.troubles import Troubles
@@ -172,12 +175,20 @@ class Intake:
         except OSError:  # it is away: another look is due when it is back
             self._returned.set()
             raise
+        claims = self._in_turn(claims)
         if claims or documents:
             say(logging.WARNING, "intake.recovered", files=len(claims) + len(documents))
         if has_markers:
             self._claims.remove_markers(self._arrivals.outlived([each.name for each in (*claims, *documents)]))
         self._batches.keep_documents(documents)
         self._batches.take_all(claims, alone=alone)
+
+    def _in_turn(self, claims: Sequence[Claimed]) -> list[Claimed]:
+        """Order them by when they came first: a released file has not become younger by that."""
+        spool = self._journal.spool
+        first = self._troubles.record(lambda: spool.first_claims([each.claim_id for each in claims]))
+        aged = [replace(each, first=first.get(each.claim_id, "")) for each in claims]
+        return sorted(aged, key=lambda each: each.turn)
 
     def _round(self) -> None:
         """Look once, and work off everything that this look found, in batches."""

@@ -29,7 +29,7 @@ class Claimed(Struct, frozen=True):
 
     `name` is that in the outbox, `path` where it lies now. `since_s` is monotonic. `size` is as it was read last, -1
     before. `hold` keeps writers out until it is read (Windows). `waited`: newer files may have passed it.
-    `documents` are those that are bound to it.
+    `documents` are those that are bound to it. `first` is the first claim of a released file, "" of any other.
     """
 
     claim_id: str
@@ -40,6 +40,12 @@ class Claimed(Struct, frozen=True):
     hold: writers.Hold | None = None
     waited: bool = False
     documents: tuple[Claimed, ...] = ()
+    first: str = ""
+
+    @property
+    def turn(self) -> tuple[str, str]:
+        """What files are taken in the order of: a released one has waited since it came first."""
+        return self.first or self.claim_id, self.claim_id
 
     @property
     def claim(self) -> Claimed:
@@ -58,10 +64,11 @@ class Claimed(Struct, frozen=True):
         """Go on with its content: nothing keeps writers out any more."""
         return Read(
             Claimed(
-                self.claim_id, self.name, self.path, self.since_s, size, waited=self.waited, documents=self.documents
+                self.claim_id, self.name, self.path, self.since_s, size,
+                waited=self.waited, documents=self.documents, first=self.first,
             ),
             data,
-        )
+        )  # fmt: skip
 
     def rejected(self, error: FileError) -> Rejected:
         """Give up on it, for this reason."""

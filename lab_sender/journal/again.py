@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple
@@ -21,6 +21,7 @@ from lab_sender.journal import acts, order_history, tally, turns
 from lab_sender.journal.acts import Act, ActRejected, Facts
 from lab_sender.journal.database import Db, Store, now_ms
 from lab_sender.journal.statements import Statements
+from lab_sender.journal.states import NOBODY
 
 _SQL: Final = Statements("again")
 
@@ -76,13 +77,16 @@ def weigh(db: Db, source_id: int, *, at: str, force: bool) -> Withdrawal:
     return _weighed(db, known[-1], known, known, at=at, force=force)
 
 
-def withdraw(db: Db, this: Act, *, at: str, force: bool, why: str = "") -> list[int]:
-    """Give the files of a source that was read back to intake; they are read again.
+def withdraw(
+    db: Db, this: Act, asked: Sequence[int], *, at: str, force: bool, why: str = ""
+) -> list[int]:
+    """Give the files of a source that was read back to intake; they are read again, because of the messages `asked`.
 
     Returns the messages that what is read then takes the place of. Raises ActRejected before anything is changed.
     """
     assert this.source_id is not None
-    return _withdrawn(db, this, "read_again_file", weigh(db, this.source_id, at=at, force=force), why, force=force)
+    weighed = weigh(db, this.source_id, at=at, force=force)
+    return _withdrawn(db, this, "read_again_file", weighed, why, asked if force else ())
 
 
 def withdraw_unreadable(db: Db, this: Act, *, force: bool, why: str = "") -> list[int]:
@@ -94,7 +98,7 @@ def withdraw_unreadable(db: Db, this: Act, *, force: bool, why: str = "") -> lis
     known = readings(db, this.source_id)
     at = _released_for(db, known, this.source_id)
     weighed = _weighed(db, this.source_id, known, [this.source_id], at=at, force=force)
-    return _withdrawn(db, this._replace(destination=at), "released_file", weighed, why, force=force)
+    return _withdrawn(db, this._replace(destination=at), "released_file", weighed, why, (None,) if force else ())
 
 
 def _weighed(db: Db, source_id: int, known: list[int], own: list[int], *, at: str, force: bool) -> Withdrawal:
@@ -131,12 +135,12 @@ def _withdrawn(
     event: Literal["released_file", "read_again_file"],
     weighed: Withdrawal,
     why: str,
-    *,
-    force: bool,
+    forced: Iterable[int | None],
 ) -> list[int]:
     """Give the files their new claim id, by which they stay together: no name or marker is looked for.
 
-    What is read then is held against what is newer than the file, unless this is on record as forced.
+    What is read then is held against what is newer than the file, but for what stands where a message stood that is
+    on record as `forced`; None is whatever is read.
     """
     source_id = weighed.source_id
     last = max(db.execute(_SQL[each]).fetchone()[0] or "" for each in ("last_claim", "last_return"))
@@ -150,8 +154,10 @@ def _withdrawn(
     acts.record(db, this, "file.released", detail, answer="outbox")
     if source_id != this.source_id:
         acts.record(db, this._replace(id=None, source_id=source_id), "file.released", detail)
-    if force:
-        acts.record(db, this._replace(id=None, source_id=source_id), "file.forced", why)
+    to = "" if weighed.at == NOBODY else weighed.at
+    for asked in forced:
+        by = Act(this.who, None, to, source_id, asked)
+        acts.record(db, by, "file.forced", why, answer=returns_as)
     return weighed.replaces
 
 

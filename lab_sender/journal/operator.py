@@ -60,7 +60,7 @@ class OperatorBook:
                 return said
             if not message.has_bytes and message.state in MESSAGE["read_again"].sources:
                 at = NOBODY if message.code == NOBODY else message.destination
-                again.withdraw(db, this._replace(message_id=None), at=at, force=force, why=why)
+                again.withdraw(db, this._replace(message_id=None), [message_id], at=at, force=force, why=why)
                 return "outbox"
             if message.state in MESSAGE["released"].sources:
                 decisions.may_go_out(db, message, force=force)

@@ -48,13 +48,21 @@ def holders_of(
     return {control_id: (message_id, digest) for control_id, message_id, digest in rows}
 
 
-def claimed_after(db: Db, claim_id: str, message_ids: Collection[int]) -> set[int]:
-    """Return those of the messages whose files were claimed after this one: claim ids sort by time.
+def claimed_after(
+    db: Db, claim_id: str, message_ids: Collection[int], *, destination: str, place: str
+) -> set[int]:
+    """Return those of the messages whose files came after this one: claim ids sort by time.
 
-    A released file is as old as its first claim; where its release was forced, as that.
+    A file is as old as its first claim, however often it was released; for what a person has forced, at this place of
+    it and for this destination, as old as that release.
     """
-    values = {"ids": json.dumps(list(message_ids)), "claim_id": claim_id}
+    values = {"ids": json.dumps(list(message_ids)), "claim_id": claim_id, "destination": destination, "place": place}
     return {message_id for (message_id,) in db.execute(_SQL["claimed_after"], values)}
+
+
+def first_claims(db: Db, claim_ids: Collection[str]) -> dict[str, str]:
+    """Return of these claims those of released files, with the first claim of each: since when it has waited."""
+    return dict(db.execute(_SQL["first_claims"], {"claim_ids": json.dumps(list(claim_ids))}))
 
 
 class InTheWay(NamedTuple):

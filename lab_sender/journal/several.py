@@ -119,7 +119,8 @@ def release(
     replaced = set[int]()
     for source_id, destination, weighed in parted.files:
         file = Act(this.who, None, destination, source_id)
-        replaced.update(again.withdraw(db, file, at=weighed.at, force=force, why=why))
+        asked = [each.id for each in parted.free if each.id in weighed.replaces]
+        replaced.update(again.withdraw(db, file, asked, at=weighed.at, force=force, why=why))
     done = list[Done]()
     for each in parted.free:
         is_read_again = each.id in replaced

@@ -162,10 +162,17 @@ class SpoolBook:
             found.setdefault(name, []).append(frozenset(json.loads(owners)))
         return found
 
-    def claimed_after(self, claim_id: str, message_ids: Collection[int]) -> set[int]:
-        """Return those of the messages whose files were claimed after this one; see order_history."""
+    def claimed_after(
+        self, claim_id: str, message_ids: Collection[int], *, destination: str, place: str
+    ) -> set[int]:
+        """Return those of the messages whose files came after this one; see order_history."""
         with self._reader.reading() as db:
-            return order_history.claimed_after(db, claim_id, message_ids)
+            return order_history.claimed_after(db, claim_id, message_ids, destination=destination, place=place)
+
+    def first_claims(self, claim_ids: Collection[str]) -> dict[str, str]:
+        """Return of these claims those of released files, with the first claim of each."""
+        with self._reader.reading() as db:
+            return order_history.first_claims(db, claim_ids)
 
     def trouble(self, code: str) -> None:
         """Note for `status` what intake waits for; "" when nothing."""

@@ -11,11 +11,34 @@
 (l.digest IS NOT NULL OR m.state IN {waiting} OR m.state = 'acked'
  OR (m.may_have_left OR m.left_before) AND m.state IN {given_up})
 
+-- part: forced_at_all
+-- That a person has had reading w of a file read again whatever is newer.
+(SELECT 1 FROM event a WHERE a.source_id = w.id AND a.kind = 'file.forced' AND a.answer = w.returns_as)
+
+-- part: forced
+-- The same for what is at one place of it, at one destination; of a file that could not be read, for all.
+(SELECT 1 FROM event a LEFT JOIN message f ON f.id = a.message_id
+ WHERE a.source_id = w.id AND a.kind = 'file.forced' AND a.answer = w.returns_as AND a.destination IN ('', x.destination)
+  AND (a.message_id IS NULL OR f.place = x.place))
+
+-- part: earlier
+-- From a reading x of a file to the one before it; the first reading after a forced release begins anew.
+CROSS JOIN source w ON w.returns_as = x.claim_id AND w.returns_as <> '' AND NOT EXISTS {forced}
+
 -- part: age
--- The first of those whose place it took; where that one is deleted, its id as it was written.
-CASE WHEN n.replaces IS NULL THEN o.message_id ELSE (WITH RECURSIVE p (id) AS (
+-- The first of those whose place it took; where that one is deleted, its id as it was written. What was read of a
+-- released file that had nothing in that place before stands behind the last message from before that file.
+CASE WHEN n.replaces IS NOT NULL THEN (WITH RECURSIVE p (id) AS (
   SELECT n.replaces UNION SELECT m.replaces FROM p CROSS JOIN message m ON m.id = p.id WHERE m.replaces IS NOT NULL)
- SELECT MIN(p.id) FROM p) END
+ SELECT MIN(p.id) FROM p)
+ ELSE COALESCE((WITH RECURSIVE x (destination, place, id, claim_id) AS (
+   SELECT n.destination, n.place, s.id, s.claim_id FROM source s WHERE s.id = n.source_id
+   UNION ALL SELECT x.destination, x.place, w.id, w.claim_id FROM x {earlier})
+  SELECT COALESCE((SELECT MAX(b.id) FROM message b WHERE b.source_id =
+   (SELECT MAX(c.source_id) FROM message c WHERE c.source_id < y.first)), 0)
+  FROM (SELECT MIN(x.id) AS first, COUNT(*) AS readings FROM x) y WHERE y.readings > 1
+   AND NOT EXISTS (SELECT 1 FROM x CROSS JOIN message h ON h.source_id = x.id AND h.destination = n.destination
+    AND h.place = n.place WHERE x.id <> n.source_id)), o.message_id) END
 
 -- name: entries
 -- The HIS has them, will get them, or (given up after a send without an answer) may have them. What waits comes last.
@@ -56,11 +79,11 @@ WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :ag
 ORDER BY o.message_id DESC LIMIT 1;
 
 -- name: older_behind
--- Only what took another's place is older than its id says.
+-- Only a copy, or what was read again, is older than its id says.
 SELECT MIN(o.message_id) FROM message_order t CROSS JOIN message_order o ON o.destination = t.destination
  AND o.order_key = t.order_key AND o.message_id > t.message_id AND o.service = t.service
 CROSS JOIN message n ON n.id = o.message_id
-WHERE t.message_id = :id AND n.state IN {waiting} AND n.replaces IS NOT NULL AND {age} < :age;
+WHERE t.message_id = :id AND n.state IN {waiting} AND {age} < :age;
 
 -- name: later_of_another_file
 SELECT o.message_id FROM message_order o LEFT JOIN message n ON n.id = o.message_id
@@ -84,18 +107,39 @@ CROSS JOIN (SELECT DISTINCT b.destination
 ORDER BY m.id;
 
 -- name: claimed_after
--- A released file is as old as its first claim; where a person has forced it, as that release. Its own earlier readings
--- were not claimed after it.
-WITH RECURSIVE earlier (id, claim_id) AS (
- SELECT w.id, w.claim_id FROM source w WHERE w.returns_as = :claim_id AND w.returns_as <> ''
-  AND NOT EXISTS (SELECT 1 FROM event a WHERE a.source_id = w.id AND a.kind = 'file.forced')
+-- Of these messages those of files that came after this one: each file is as old as its first claim (see `earlier`). Its
+-- own earlier readings did not; one that retention has deleted did, unless it is behind what is older than the file.
+WITH RECURSIVE
+ earlier (destination, place, id, claim_id) AS (
+  SELECT x.destination, x.place, w.id, w.claim_id
+  FROM (SELECT CAST(:destination AS TEXT) AS destination, CAST(:place AS TEXT) AS place) x
+  CROSS JOIN source w ON w.returns_as = :claim_id AND w.returns_as <> '' AND NOT EXISTS {forced}
+  UNION ALL
+  SELECT x.destination, x.place, w.id, w.claim_id FROM earlier x {earlier}),
+ other (message_id, destination, place, id, claim_id) AS (
+  SELECT m.id, m.destination, m.place, s.id, s.claim_id
+  FROM json_each(:ids) k CROSS JOIN message m ON m.id = CAST(k.value AS BIGINT) JOIN source s ON s.id = m.source_id
+  UNION ALL
+  SELECT x.message_id, x.destination, x.place, w.id, w.claim_id FROM other x {earlier})
+SELECT r.message_id FROM other r GROUP BY r.message_id
+HAVING MIN(r.claim_id) > COALESCE((SELECT MIN(e.claim_id) FROM earlier e), :claim_id)
+ AND MAX(CASE WHEN r.id IN (SELECT e.id FROM earlier e) THEN 1 ELSE 0 END) = 0
+UNION ALL
+SELECT CAST(k.value AS BIGINT) FROM json_each(:ids) k
+WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id = CAST(k.value AS BIGINT)) AND CAST(k.value AS BIGINT) >
+ (SELECT COALESCE((SELECT MAX(m.id) FROM message m WHERE m.source_id =
+  (SELECT MAX(c.source_id) FROM message c WHERE c.source_id < y.first)), 0)
+  FROM (SELECT MIN(e.id) AS first FROM earlier e) y WHERE y.first IS NOT NULL);
+
+-- name: first_claims
+-- Of these claims those of released files, with the first claim of each.
+WITH RECURSIVE released (claim_id, id, read_as) AS (
+ SELECT w.returns_as, w.id, w.claim_id FROM json_each(:claim_ids) k
+ CROSS JOIN source w ON w.returns_as = CAST(k.value AS TEXT) AND w.returns_as <> '' AND NOT EXISTS {forced_at_all}
  UNION ALL
- SELECT w.id, w.claim_id FROM earlier e CROSS JOIN source w ON w.returns_as = e.claim_id AND w.returns_as <> ''
-  AND NOT EXISTS (SELECT 1 FROM event a WHERE a.source_id = w.id AND a.kind = 'file.forced'))
-SELECT m.id FROM json_each(:ids) k CROSS JOIN message m ON m.id = CAST(k.value AS BIGINT)
-JOIN source s ON s.id = m.source_id
-WHERE s.claim_id > COALESCE((SELECT MIN(e.claim_id) FROM earlier e), :claim_id)
- AND s.id NOT IN (SELECT e.id FROM earlier e) ORDER BY m.id;
+ SELECT r.claim_id, w.id, w.claim_id FROM released r
+ CROSS JOIN source w ON w.returns_as = r.read_as AND w.returns_as <> '' AND NOT EXISTS {forced_at_all})
+SELECT r.claim_id, MIN(r.read_as) FROM released r GROUP BY r.claim_id;
 
 -- name: holders
 -- The ids are without the blanks behind them; the digest counts where the message is or will be delivered. An id that a

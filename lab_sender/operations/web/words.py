@@ -21,7 +21,7 @@ ACTS: Final[dict[str, tuple[str, str, str]]] = {
 DID: Final = {
     "message.released": "released", "message.resent": "sent again", "message.dismissed": "given up",
     "message.rebuilt": "built anew", "file.released": "read again", "file.dismissed": "given up",
-    "file.forced": "forced, whatever is newer",
+    "file.forced": "forced past newer results",
     "message.contradiction-closed": "case closed", "messages.released": "messages released",
     "messages.resent": "messages sent again", "messages.dismissed": "messages given up", "lane.held": "held",
     "lane.brake": "held by the brake", "lane.reply": "held by a reply rule", "lane.resumed": "resumed",
@@ -34,6 +34,11 @@ _ADVICE: Final[dict[str, tuple[str, str]]] = {
         " and build anew.",
     ),
     "quarantine": ("", "Quarantine shows them by cause; decide there."),
+    "report.overtaken": (
+        "While its file lay in quarantine, or waited for its attachment, a newer report of its order came.",
+        "Find out which one is valid; the reason names the newer one. Where it is that, give this one up. Where it is"
+        " this one, have it released with --force on the command line: the page forces nothing.",
+    ),
     "unanswered": (
         "It was sent, and no answer came: the HIS may have it.",
         "Ask the HIS for the control id. Where it has it, give up; where not, release.",
