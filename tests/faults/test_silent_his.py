@@ -289,6 +289,7 @@ def test_fault_83_a_hold_while_a_close_is_waited_for_is_seen(journal: Journal) -
                 super().serve(sock)
             while len(self.received) >= 2 and self.one(sock):
                 if len(self.received) == 3:
+                    self.ending.wait(0.1)  # it is waiting: for twice as long as a close took
                     at_hand.operator.hold(HIS, "")
 
     with operator(journal) as at_hand, ThenStays(0.3) as his:
