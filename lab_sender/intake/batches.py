@@ -1,8 +1,8 @@
 """The way of a batch from claimed/ into the journal, and what waits beside it.
 
 Holds: the batch that is in the workshop, and the files that wait for their writer or their documents.
-Promises: a batch is one durable transaction, in the order of its claims, of released files their first ones; after it
-the lanes are woken. A file that
+Promises: a batch is one durable transaction, in the order of its claims, of released files their first ones; a file
+that was forced begins another one. After it the lanes are woken. A file that
 cannot go on is quarantined with its reason, the others go on. A file is read and built by one plan: what waits when
 another one comes is read again by that.
 Never: looks into the outbox, or claims.
@@ -202,7 +202,14 @@ class Batches:
         if not self._claims.flush():
             return
         waited = {each.claim.claim_id for each in paired.complete if each.claim.waited}
-        self._spool(sorted(sources, key=lambda source: turns[source.claim_id]), waited)
+        forced = {each.claim.claim_id for each in moved if each.claim.forced}
+        batch: list[NewSource] = []
+        for source in sorted(sources, key=lambda source: turns[source.claim_id]):
+            if source.claim_id in forced:  # what of it was not is held against what goes before it
+                self._spool(batch, waited)
+                batch = []
+            batch.append(source)
+        self._spool(batch, waited)
 
     def _entry(self, file: Interpreted) -> NewSource:
         if file.said.findings:
@@ -231,7 +238,7 @@ class Batches:
                 int(entry.message)
                 for each in of_orders
                 for entry in each
-                if entry.message in newer and each[-1].content[1] != message.digest
+                if entry.message in newer and message.digest not in (entry.digest, each[-1].content[1])
             ]
             return max(passed_by, default=None)
 
@@ -245,8 +252,8 @@ class Batches:
         return self._journal.spool.ledger(keys, messages[0].destination or self._destination)
 
     def _newer(self, claim_id: str, message: NewMessage, entries: Sequence[LedgerEntry]) -> set[int]:
-        """Return which of them came after this message's file, about no other patient."""
-        asked = {int(each.message) for each in entries if not each.is_of_another(message.patient_key)}
+        """Return which of them came after this message's file."""
+        asked = {int(each.message) for each in entries}
         if not asked:
             return asked
         destination = message.destination or self._destination

@@ -187,7 +187,8 @@ class Intake:
         """Order them by when they came first: a released file has not become younger by that."""
         spool = self._journal.spool
         first = self._troubles.record(lambda: spool.first_claims([each.claim_id for each in claims]))
-        aged = [replace(each, first=first.get(each.claim_id, "")) for each in claims]
+        ages = [(each, *first.get(each.claim_id, ("", False))) for each in claims]
+        aged = [replace(each, first=since, forced=forced) for each, since, forced in ages]
         return sorted(aged, key=lambda each: each.turn)
 
     def _round(self) -> None:

@@ -29,7 +29,8 @@ class Claimed(Struct, frozen=True):
 
     `name` is that in the outbox, `path` where it lies now. `since_s` is monotonic. `size` is as it was read last, -1
     before. `hold` keeps writers out until it is read (Windows). `waited`: newer files may have passed it.
-    `documents` are those that are bound to it. `first` is the first claim of a released file, "" of any other.
+    `documents` are those that are bound to it. `first` is the first claim of a released file, "" of any other;
+    `forced`: a person has had something of it go out whatever is newer.
     """
 
     claim_id: str
@@ -41,6 +42,7 @@ class Claimed(Struct, frozen=True):
     waited: bool = False
     documents: tuple[Claimed, ...] = ()
     first: str = ""
+    forced: bool = False
 
     @property
     def turn(self) -> tuple[str, str]:
@@ -65,7 +67,7 @@ class Claimed(Struct, frozen=True):
         return Read(
             Claimed(
                 self.claim_id, self.name, self.path, self.since_s, size,
-                waited=self.waited, documents=self.documents, first=self.first,
+                waited=self.waited, documents=self.documents, first=self.first, forced=self.forced,
             ),
             data,
         )  # fmt: skip

@@ -78,15 +78,16 @@ def weigh(db: Db, source_id: int, *, at: str, force: bool) -> Withdrawal:
 
 
 def withdraw(
-    db: Db, this: Act, asked: Sequence[int], *, at: str, force: bool, why: str = ""
+    db: Db, this: Act, asked: Sequence[int], *, at: str, force: bool, why: str = "", everywhere: bool = False
 ) -> list[int]:
     """Give the files of a source that was read back to intake; they are read again, because of the messages `asked`.
 
+    Those are forced each at its own destination, or `everywhere`.
     Returns the messages that what is read then takes the place of. Raises ActRejected before anything is changed.
     """
     assert this.source_id is not None
     weighed = weigh(db, this.source_id, at=at, force=force)
-    return _withdrawn(db, this, "read_again_file", weighed, why, asked if force else ())
+    return _withdrawn(db, this, "read_again_file", weighed, why, asked if force else (), everywhere=everywhere)
 
 
 def withdraw_unreadable(db: Db, this: Act, *, force: bool, why: str = "") -> list[int]:
@@ -136,6 +137,8 @@ def _withdrawn(
     weighed: Withdrawal,
     why: str,
     forced: Iterable[int | None],
+    *,
+    everywhere: bool = True,
 ) -> list[int]:
     """Give the files their new claim id, by which they stay together: no name or marker is looked for.
 
@@ -147,6 +150,13 @@ def _withdrawn(
     returns_as = new_id(last if is_id(last) else "")
     if not db.execute(_SQL[event], {"id": source_id, "returns_as": returns_as}).rowcount:
         raise ActRejected("release.not-quarantined", f"file {source_id} is not quarantined.")
+    for asked in forced:
+        to = "" if weighed.at == NOBODY else weighed.at
+        if not everywhere and asked is not None and weighed.at == "":
+            of = acts.message(db, asked)
+            to = "" if of.code == NOBODY else of.destination
+        by = Act(this.who, None, to, source_id, asked)
+        acts.record(db, by, "file.forced", why, answer=returns_as)
     db.execute(_SQL["read_again"], {"ids": json.dumps(weighed.replaces), "now_ms": now_ms()})
     for message_id in weighed.replaces:
         turns.hand_on(db, message_id)
@@ -154,10 +164,6 @@ def _withdrawn(
     acts.record(db, this, "file.released", detail, answer="outbox")
     if source_id != this.source_id:
         acts.record(db, this._replace(id=None, source_id=source_id), "file.released", detail)
-    to = "" if weighed.at == NOBODY else weighed.at
-    for asked in forced:
-        by = Act(this.who, None, to, source_id, asked)
-        acts.record(db, by, "file.forced", why, answer=returns_as)
     return weighed.replaces
 
 

@@ -60,9 +60,11 @@ def claimed_after(
     return {message_id for (message_id,) in db.execute(_SQL["claimed_after"], values)}
 
 
-def first_claims(db: Db, claim_ids: Collection[str]) -> dict[str, str]:
-    """Return of these claims those of released files, with the first claim of each: since when it has waited."""
-    return dict(db.execute(_SQL["first_claims"], {"claim_ids": json.dumps(list(claim_ids))}))
+def first_claims(db: Db, claim_ids: Collection[str]) -> dict[str, tuple[str, bool]]:
+    """Return of these claims those of released files: the first claim of each since it was forced, "" where none is,
+    and whether anything of it was forced."""
+    rows = db.execute(_SQL["first_claims"], {"claim_ids": json.dumps(list(claim_ids))})
+    return {claim_id: (first, bool(forced)) for claim_id, first, forced in rows}
 
 
 class InTheWay(NamedTuple):
@@ -73,9 +75,14 @@ class InTheWay(NamedTuple):
     is_newer: bool
 
 
-def ages(db: Db, message_ids: Collection[int]) -> dict[int, int]:
-    """Return of each message the first one of those whose place it took, else itself: it is as old as that."""
-    return dict(db.execute(_SQL["ages"], {"ids": json.dumps(list(set(message_ids)))}))
+def ages(db: Db, message_ids: Collection[int]) -> dict[int, tuple[int, int]]:
+    """Return of each message how old it is, in two numbers that sort.
+
+    It is as old as the first one of those whose place it took; what was read of a released file, as that file: behind
+    the last message from before it, and by its number among files with no message between them.
+    """
+    rows = db.execute(_SQL["ages"], {"ids": json.dumps(list(set(message_ids)))})
+    return {message_id: (age, came) for message_id, age, came in rows}
 
 
 def overtaken_by(
@@ -124,9 +131,13 @@ def _older_behind(db: Db, message_id: int) -> int | None:
 
     It is a copy: sent behind this one it would overwrite it.
     """
-    values = {"id": message_id, "age": ages(db, [message_id])[message_id]}
-    (found,) = db.execute(_SQL["older_behind"], values).fetchone()
+    age = ages(db, [message_id])[message_id]
+    (found,) = db.execute(_SQL["older_behind"], {"id": message_id, **_aged(age)}).fetchone()
     return None if found is None else int(found)
+
+
+def _aged(age: tuple[int, int]) -> dict[str, int]:
+    return {"age": age[0], "came": age[1]}
 
 
 def is_shared(db: Db, order_keys: Collection[str], message_id: int, patient_key: str) -> bool:
@@ -156,7 +167,7 @@ def _newest(db: Db, name: str, orders: Sequence[tuple[Any, ...]], **values: Any)
     """Ask for the newest later message of each order (destination, key, message) and return the newest of all."""
     age = ages(db, [message_id for _, _, message_id in orders])
     asked = (
-        {"destination": destination, "key": key, "id": message_id, "age": age[message_id], **values}
+        {"destination": destination, "key": key, "id": message_id, **_aged(age[message_id]), **values}
         for destination, key, message_id in orders
     )
     found = (db.execute(_SQL[name], each).fetchone() for each in asked)

@@ -120,7 +120,7 @@ def release(
     for source_id, destination, weighed in parted.files:
         file = Act(this.who, None, destination, source_id)
         asked = [each.id for each in parted.free if each.id in weighed.replaces]
-        replaced.update(again.withdraw(db, file, asked, at=weighed.at, force=force, why=why))
+        replaced.update(again.withdraw(db, file, asked, at=weighed.at, force=force, why=why, everywhere=everywhere))
     done = list[Done]()
     for each in parted.free:
         is_read_again = each.id in replaced

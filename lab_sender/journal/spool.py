@@ -169,8 +169,8 @@ class SpoolBook:
         with self._reader.reading() as db:
             return order_history.claimed_after(db, claim_id, message_ids, destination=destination, place=place)
 
-    def first_claims(self, claim_ids: Collection[str]) -> dict[str, str]:
-        """Return of these claims those of released files, with the first claim of each."""
+    def first_claims(self, claim_ids: Collection[str]) -> dict[str, tuple[str, bool]]:
+        """Return of these claims those of released files: since when each waits, and whether it was forced."""
         with self._reader.reading() as db:
             return order_history.first_claims(db, claim_ids)
 

@@ -14,12 +14,14 @@ from kit.purging import retention
 
 from lab_sender.config.profile import builtin
 from lab_sender.filing.purge import Purge
+from lab_sender.hl7.stamp import with_control_id
 from lab_sender.intake.compose import Composer, Recipient
 from lab_sender.journal import ActRejected, Attempt, Journal
 
 PROFILE = builtin(corrections={"suspicious": "send"})
 A, B = Recipient("a", PROFILE), Recipient("b", PROFILE)
 STRICT = Recipient("a", builtin(require=["PID-7"]))
+STRICT_B = Recipient("b", builtin(require=["PID-7"]))
 OLD, NEW = report("F1", "14.1"), report("F1", "99.9")
 
 
@@ -54,6 +56,14 @@ def _values(house: House, to: str = "a") -> list[str]:
     """What waits for a destination, in the order in which it goes out."""
     bodies = [each.body for each in house.journal.delivery.head(to, after_quarantine="continue")]
     return [each.split(b"OBX|1|")[1].split(b"|")[3].decode() for each in bodies]
+
+
+def _resend(journal: Journal, message: int, control_id: str) -> int:
+    return journal.operator.resend(message, new_control_id=control_id, restamp=with_control_id)
+
+
+def _both(*each: bytes) -> bytes:
+    return b"[" + b",".join(each) + b"]"
 
 
 @pytest.mark.parametrize("first", ["unreadable", "not built"])
@@ -199,17 +209,6 @@ def test_what_retention_has_deleted_was_newer_all_the_same(tmp_path: Path, journ
     assert _values(house) == [], "14.1 behind 99.9"
 
 
-def test_an_order_of_another_patient_is_not_newer(tmp_path: Path, journal: Journal) -> None:
-    """Its number was used again; whether that is right is asked elsewhere (`correction.other-patient`)."""
-    house = _house(tmp_path, journal, b"{", NEW.replace(PATIENT_ID.encode(), b"another"))
-    house.accept("a")
-    house.keep()
-    _correct(house, 1, OLD)
-    journal.operator.release_file(1)
-    _read(house)
-    assert _values(house) == ["14.1"]
-
-
 def test_of_a_file_released_many_times_all_readings_count(tmp_path: Path, journal: Journal) -> None:
     house = _house(tmp_path, journal, b"{", NEW)
     house.accept("a")
@@ -222,3 +221,183 @@ def test_of_a_file_released_many_times_all_readings_count(tmp_path: Path, journa
     journal.operator.release_file(5)
     _read(house)
     assert _values(house) == []
+
+
+@pytest.mark.parametrize("state", ["waits", "delivered"])
+def test_a_copy_of_what_was_read_again_has_the_age_of_its_file(tmp_path: Path, journal: Journal, state: str) -> None:
+    house = _house(tmp_path, journal, b"{", NEW)
+    house.refuse("a")
+    house.keep()
+    _correct(house, 1, OLD)
+    journal.operator.release_file(1)
+    _read(house)
+    house.refuse("a")  # message 2
+    assert _resend(journal, 2, "COPY") == 3
+    if state == "delivered":
+        house.accept("a")
+        assert journal.operator.release(1) == "spooled"
+        return
+    with pytest.raises(ActRejected, match=r"release\.older-waits"):
+        journal.operator.release(1)
+
+
+@pytest.mark.parametrize("state", ["waits", "delivered"])
+def test_what_replaces_an_unbuilt_one_of_a_released_file_has_the_age_of_the_file(
+    tmp_path: Path, journal: Journal, state: str
+) -> None:
+    house = _house(tmp_path, journal, b"{", NEW)
+    house.refuse("a")
+    house.keep()
+    _use(house, STRICT)
+    _correct(house, 1, OLD)
+    journal.operator.release_file(1)
+    _read(house)
+    house.keep()
+    assert rows(journal, "SELECT id, state FROM message ORDER BY id") == [(1, "quarantined"), (2, "quarantined")]
+    _use(house, A)
+    journal.operator.release(2)
+    _read(house)
+    assert _values(house) == ["14.1"]
+    if state == "delivered":
+        house.accept("a")
+        assert journal.operator.release(1) == "spooled"
+        return
+    with pytest.raises(ActRejected, match=r"release\.older-waits"):
+        journal.operator.release(1)
+
+
+def test_a_copy_of_a_message_before_the_file_makes_it_no_younger(tmp_path: Path, journal: Journal) -> None:
+    house = _house(tmp_path, journal, report("F0", "1.0"), b"{", NEW)
+    house.refuse("a")
+    assert _resend(journal, 1, "COPY") == 3  # of F0
+    house.accept("a")
+    house.keep()
+    _correct(house, 2, OLD)
+    journal.operator.release_file(2)
+    _read(house)
+    assert _values(house) == ["14.1"]
+    with pytest.raises(ActRejected, match=r"release\.older-waits"):
+        journal.operator.release(2)
+
+
+def test_a_copy_of_a_message_before_the_file_and_what_retention_deleted(tmp_path: Path, journal: Journal) -> None:
+    house = _house(tmp_path, journal, report("F0", "1.0"), b"{", NEW)
+    house.accept("a")
+    assert _resend(journal, 1, "COPY") == 3  # of F0
+    house.refuse("a")
+    house.keep()
+    with journal.store.durable() as db:  # what retention leaves of message 2 (NEW); the copy is in quarantine
+        kept = "(SELECT m.digest, m.patient_key, m.send_round, TRUE FROM message m WHERE m.id = 2)"
+        db.execute(
+            f"UPDATE message_order SET (digest, patient_key, send_round, is_sure) = {kept} WHERE message_id = 2"
+        )
+        for table, column in (("wire", "message_id"), ("attempt", "message_id"), ("message", "id")):
+            db.execute(f"DELETE FROM {table} WHERE {column} = 2")
+    _correct(house, 2, OLD)
+    journal.operator.release_file(2)
+    _read(house)
+    assert _values(house) == [], "14.1 behind 99.9"
+
+
+def test_two_unreadable_files_in_a_row_differ_in_age(tmp_path: Path, journal: Journal) -> None:
+    house = _house(tmp_path, journal, b"{", b"{{")
+    _correct(house, 1, OLD)
+    _correct(house, 2, NEW)
+    journal.operator.release_file(2)
+    _read(house)
+    house.refuse("a")
+    house.keep()
+    journal.operator.release_file(1)
+    _read(house)
+    assert _values(house) == ["14.1"]
+    with pytest.raises(ActRejected, match=r"release\.older-waits"):
+        journal.operator.release(1)
+
+
+@pytest.mark.parametrize("how", ["released", "waited"])
+def test_a_newer_file_that_was_a_duplicate_is_newer(tmp_path: Path, journal: Journal, how: str) -> None:
+    if how == "released":
+        house = _house(tmp_path, journal, NEW, b"{", NEW)
+    else:
+        house = _house(tmp_path, journal, NEW, report("F1", "14.1", "x.pdf"), NEW)
+    house.accept("a")
+    house.keep()
+    if how == "released":
+        _correct(house, 2, OLD)
+        journal.operator.release_file(2)
+        _read(house)
+    else:
+        house["one"].put("x.pdf", b"%PDF-1.4\n%%EOF\n")
+        house.look()
+    assert _values(house) == [], "the laboratory has said 99.9 after 14.1"
+
+
+def test_what_was_not_forced_and_what_is_newer_in_one_batch(tmp_path: Path, journal: Journal) -> None:
+    """1.json [F1 14.1, F2 14.2], unreadable; 2.json F1 99.9 delivered; 3.json F2 99.9 unreadable."""
+    house = _house(tmp_path, journal, b"{", NEW, b"{{")
+    house.accept("a")
+    house.keep()
+    _use(house, STRICT)
+    _correct(house, 1, _both(OLD, report("F2", "14.2")))
+    journal.operator.release_file(1)
+    _read(house)
+    house.keep()
+    _use(house, A)
+    _correct(house, 3, report("F2", "99.9"))
+    journal.operator.release(2, force=True)  # F1 14.1
+    journal.operator.release_file(3)
+    _read(house)
+    values = _values(house)
+    assert values.index("14.2") < values.index("99.9") if "14.2" in values else "99.9" in values
+
+
+def test_force_of_several_is_for_each_at_its_destination(tmp_path: Path, journal: Journal) -> None:
+    house = _house(tmp_path, journal, _both(OLD, report("F2", "14.2")), to=(STRICT, STRICT_B))
+    _use(house, A, B)
+    _put(house, 2, NEW)
+    _put(house, 3, report("F2", "99.9"))
+    house.accept("a")
+    house.accept("b")
+    house.keep()
+    ids = {(d, p): n for n, d, p in rows(journal, "SELECT id, destination, place FROM message WHERE source_id = 1")}
+    places = sorted({p for _, p in ids})
+    journal.operator.release_messages([ids["a", places[0]], ids["b", places[1]]], force=True)
+    _read(house)
+    assert (_values(house), _values(house, "b")) == (["14.1"], ["14.2"])
+
+
+def test_the_same_content_in_doubt_is_not_newer(tmp_path: Path, journal: Journal) -> None:
+    house = _house(tmp_path, journal, b"{", OLD)
+    (message,) = journal.delivery.head("a", after_quarantine="continue")
+    journal.delivery.sending(message.id)
+    journal.delivery.unknown(message, Attempt(message.id, 5, "unknown", "ack", "ack.timeout", ""))
+    (message,) = journal.delivery.head("a", after_quarantine="continue")
+    journal.delivery.quarantined(message, code="unanswered", reason="no answer")
+    _correct(house, 1, OLD)
+    journal.operator.release_file(1)
+    _read(house)
+    assert _values(house) == ["14.1"], house.messages()
+
+
+def test_a_report_that_waits_does_not_take_the_order_back_to_the_wrong_patient(
+    tmp_path: Path, journal: Journal
+) -> None:
+    house = _house(tmp_path, journal, report("F1", "14.1", "x.pdf"), OLD.replace(PATIENT_ID.encode(), b"another"))
+    house.accept("a")
+    house["one"].put("x.pdf", b"%PDF-1.4\n%%EOF\n")
+    house.look()
+    assert _values(house) == []
+
+
+def test_changed_where_something_was_delivered(tmp_path: Path, journal: Journal) -> None:
+    house = _house(tmp_path, journal, _both(OLD, report("F2").replace(b'"14.1"', b"[]")))
+    house.accept("a")
+    house.keep()
+    _put(house, 2, NEW)
+    house.refuse("a")  # message 3
+    house.keep()
+    _correct(house, 1, _both(report("F1", "15.0"), report("F2")))
+    journal.operator.release(2)
+    _read(house)
+    with pytest.raises(ActRejected, match=r"release\.older-waits"):
+        journal.operator.release(3)

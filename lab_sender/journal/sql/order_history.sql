@@ -25,20 +25,30 @@
 -- From a reading x of a file to the one before it; the first reading after a forced release begins anew.
 CROSS JOIN source w ON w.returns_as = x.claim_id AND w.returns_as <> '' AND NOT EXISTS {forced}
 
+-- part: before
+-- The last message from before reading y.first of a file; a copy is no younger than what it is a copy of.
+COALESCE((SELECT MAX(b.id) FROM message b WHERE b.source_id =
+  (SELECT MAX(c.source_id) FROM message c WHERE c.source_id < y.first)
+  AND NOT EXISTS (SELECT 1 FROM message r WHERE r.id = b.replaces AND r.source_id = b.source_id)), 0)
+
+-- part: of_file
+-- The readings of a message's file up to its own; see `earlier`.
+WITH RECURSIVE x (destination, place, id, claim_id) AS (
+  SELECT n.destination, n.place, s.id, s.claim_id FROM source s WHERE s.id = n.source_id
+  UNION ALL SELECT x.destination, x.place, w.id, w.claim_id FROM x {earlier})
+
 -- part: age
--- The first of those whose place it took; where that one is deleted, its id as it was written. What was read of a
--- released file that had nothing in that place before stands behind the last message from before that file.
-CASE WHEN n.replaces IS NOT NULL THEN (WITH RECURSIVE p (id) AS (
+-- Two numbers. The first message in that place of its file, else the last one from before that file; of a file that was
+-- never released, the first of those whose place it took; where that one is deleted, its id as it was written. And the
+-- first reading of its file: two files with nothing between them differ in that alone.
+COALESCE(({of_file}
+  SELECT COALESCE((SELECT MIN(h.id) FROM message h WHERE h.source_id = y.first AND h.destination = n.destination
+   AND h.place = n.place), {before})
+  FROM (SELECT MIN(x.id) AS first, COUNT(*) AS readings FROM x) y WHERE y.readings > 1),
+ (WITH RECURSIVE p (id) AS (
   SELECT n.replaces UNION SELECT m.replaces FROM p CROSS JOIN message m ON m.id = p.id WHERE m.replaces IS NOT NULL)
- SELECT MIN(p.id) FROM p)
- ELSE COALESCE((WITH RECURSIVE x (destination, place, id, claim_id) AS (
-   SELECT n.destination, n.place, s.id, s.claim_id FROM source s WHERE s.id = n.source_id
-   UNION ALL SELECT x.destination, x.place, w.id, w.claim_id FROM x {earlier})
-  SELECT COALESCE((SELECT MAX(b.id) FROM message b WHERE b.source_id =
-   (SELECT MAX(c.source_id) FROM message c WHERE c.source_id < y.first)), 0)
-  FROM (SELECT MIN(x.id) AS first, COUNT(*) AS readings FROM x) y WHERE y.readings > 1
-   AND NOT EXISTS (SELECT 1 FROM x CROSS JOIN message h ON h.source_id = x.id AND h.destination = n.destination
-    AND h.place = n.place WHERE x.id <> n.source_id)), o.message_id) END
+ SELECT MIN(p.id) FROM p), o.message_id),
+COALESCE(({of_file} SELECT MIN(x.id) FROM x), 0)
 
 -- name: entries
 -- The HIS has them, will get them, or (given up after a send without an answer) may have them. What waits comes last.
@@ -75,7 +85,7 @@ WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :ag
   THEN o.message_id < :id AND NOT :at_end
   ELSE o.digest IS NOT NULL OR n.state IN ('acked', 'sending') OR n.may_have_left OR n.left_before
    OR n.state IN {waiting} AND (:at_end OR o.message_id < :id) END
- AND ({age}, o.message_id) > (:age, :id)
+ AND ({age}, o.message_id) > (:age, :came, :id)
 ORDER BY o.message_id DESC LIMIT 1;
 
 -- name: older_behind
@@ -83,12 +93,12 @@ ORDER BY o.message_id DESC LIMIT 1;
 SELECT MIN(o.message_id) FROM message_order t CROSS JOIN message_order o ON o.destination = t.destination
  AND o.order_key = t.order_key AND o.message_id > t.message_id AND o.service = t.service
 CROSS JOIN message n ON n.id = o.message_id
-WHERE t.message_id = :id AND n.state IN {waiting} AND {age} < :age;
+WHERE t.message_id = :id AND n.state IN {waiting} AND ({age}) < (:age, :came);
 
 -- name: later_of_another_file
 SELECT o.message_id FROM message_order o LEFT JOIN message n ON n.id = o.message_id
-WHERE o.destination = :destination AND o.order_key = :key AND {age} > :age AND o.message_id > :age AND (o.digest IS NOT NULL
- OR n.source_id NOT IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:readings) k)
+WHERE o.destination = :destination AND o.order_key = :key AND ({age}) > (:age, :came) AND o.message_id > :age
+ AND (o.digest IS NOT NULL OR n.source_id NOT IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:readings) k)
   AND (n.state IN ('acked', 'sending') OR n.may_have_left OR n.left_before OR n.state IN {waiting}))
 ORDER BY o.message_id DESC LIMIT 1;
 
@@ -107,8 +117,9 @@ CROSS JOIN (SELECT DISTINCT b.destination
 ORDER BY m.id;
 
 -- name: claimed_after
--- Of these messages those of files that came after this one: each file is as old as its first claim (see `earlier`). Its
--- own earlier readings did not; one that retention has deleted did, unless it is behind what is older than the file.
+-- Of these messages those of files that came after this one, or of which the same came once more after it: each file is
+-- as old as its first claim (see `earlier`). Its own earlier readings did not; one that retention has deleted did, unless
+-- it stands before what is older than the file.
 WITH RECURSIVE
  earlier (destination, place, id, claim_id) AS (
   SELECT x.destination, x.place, w.id, w.claim_id
@@ -116,30 +127,35 @@ WITH RECURSIVE
   CROSS JOIN source w ON w.returns_as = :claim_id AND w.returns_as <> '' AND NOT EXISTS {forced}
   UNION ALL
   SELECT x.destination, x.place, w.id, w.claim_id FROM earlier x {earlier}),
- other (message_id, destination, place, id, claim_id) AS (
-  SELECT m.id, m.destination, m.place, s.id, s.claim_id
-  FROM json_each(:ids) k CROSS JOIN message m ON m.id = CAST(k.value AS BIGINT) JOIN source s ON s.id = m.source_id
+ other (message_id, origin, destination, place, id, claim_id) AS (
+  SELECT m.id, d.id, d.destination, d.place, s.id, s.claim_id
+  FROM (SELECT CAST(k.value AS BIGINT) AS id FROM json_each(:ids) k) m
+  CROSS JOIN message d ON d.id = m.id JOIN source s ON s.id = d.source_id
   UNION ALL
-  SELECT x.message_id, x.destination, x.place, w.id, w.claim_id FROM other x {earlier})
-SELECT r.message_id FROM other r GROUP BY r.message_id
+  SELECT m.id, d.id, d.destination, d.place, s.id, s.claim_id
+  FROM (SELECT CAST(k.value AS BIGINT) AS id FROM json_each(:ids) k) m
+  CROSS JOIN message d ON d.id = (SELECT MAX(t.id) FROM message t WHERE t.same_as = m.id)
+   AND d.code = 'message.duplicate' JOIN source s ON s.id = d.source_id
+  UNION ALL
+  SELECT x.message_id, x.origin, x.destination, x.place, w.id, w.claim_id FROM other x {earlier})
+SELECT r.message_id FROM other r GROUP BY r.message_id, r.origin
 HAVING MIN(r.claim_id) > COALESCE((SELECT MIN(e.claim_id) FROM earlier e), :claim_id)
  AND MAX(CASE WHEN r.id IN (SELECT e.id FROM earlier e) THEN 1 ELSE 0 END) = 0
 UNION ALL
 SELECT CAST(k.value AS BIGINT) FROM json_each(:ids) k
 WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id = CAST(k.value AS BIGINT)) AND CAST(k.value AS BIGINT) >
- (SELECT COALESCE((SELECT MAX(m.id) FROM message m WHERE m.source_id =
-  (SELECT MAX(c.source_id) FROM message c WHERE c.source_id < y.first)), 0)
-  FROM (SELECT MIN(e.id) AS first FROM earlier e) y WHERE y.first IS NOT NULL);
+ (SELECT {before} FROM (SELECT MIN(e.id) AS first FROM earlier e) y WHERE y.first IS NOT NULL);
 
 -- name: first_claims
--- Of these claims those of released files, with the first claim of each.
-WITH RECURSIVE released (claim_id, id, read_as) AS (
- SELECT w.returns_as, w.id, w.claim_id FROM json_each(:claim_ids) k
- CROSS JOIN source w ON w.returns_as = CAST(k.value AS TEXT) AND w.returns_as <> '' AND NOT EXISTS {forced_at_all}
+-- Of these claims those of released files: the first claim of each since anything of it was forced, and whether that was.
+WITH RECURSIVE released (claim_id, id, read_as, is_forced) AS (
+ SELECT w.returns_as, w.id, w.claim_id, EXISTS {forced_at_all} FROM json_each(:claim_ids) k
+ CROSS JOIN source w ON w.returns_as = CAST(k.value AS TEXT) AND w.returns_as <> ''
  UNION ALL
- SELECT r.claim_id, w.id, w.claim_id FROM released r
- CROSS JOIN source w ON w.returns_as = r.read_as AND w.returns_as <> '' AND NOT EXISTS {forced_at_all})
-SELECT r.claim_id, MIN(r.read_as) FROM released r GROUP BY r.claim_id;
+ SELECT r.claim_id, w.id, w.claim_id, r.is_forced OR EXISTS {forced_at_all} FROM released r
+ CROSS JOIN source w ON w.returns_as = r.read_as AND w.returns_as <> '')
+SELECT r.claim_id, COALESCE(MIN(CASE WHEN NOT r.is_forced THEN r.read_as END), ''),
+ MAX(CASE WHEN r.is_forced THEN 1 ELSE 0 END) FROM released r GROUP BY r.claim_id;
 
 -- name: holders
 -- The ids are without the blanks behind them; the digest counts where the message is or will be delivered. An id that a
