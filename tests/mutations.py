@@ -2450,12 +2450,12 @@ MUTATIONS = (
     ),
     Mutation(
         "a forced release makes a file as old as that", "journal/again.py",
-        "weighed, why, asked if force else (),", "weighed, why, (),",
+        "if force else []\n    forced = [(each.id,", "if False else []\n    forced = [(each.id,",
         ("intake/test_read_again.py",),
     ),
     Mutation(
         "a forced release of a file that could not be read", "journal/again.py",
-        "weighed, why, (None,) if force else ())", "weighed, why, ())",
+        "forced = [(None, at)] if force else []", "forced: list[tuple[int | None, str]] = []",
         ("intake/test_read_again.py",),
     ),
     Mutation(
@@ -2512,7 +2512,7 @@ MUTATIONS = (
     ),
     Mutation(
         "each of several is forced at its own destination", "journal/again.py",
-        'if not everywhere and asked is not None and weighed.at == "":', "if False:",
+        '"" if everywhere or each.code == NOBODY else each.destination', '""',
         ("intake/test_age_of_a_file.py",),
     ),
     Mutation(

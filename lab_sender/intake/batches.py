@@ -2,9 +2,9 @@
 
 Holds: the batch that is in the workshop, and the files that wait for their writer or their documents.
 Promises: a batch is one durable transaction, in the order of its claims, of released files their first ones; a file
-that was forced begins another one. After it the lanes are woken. A file that
-cannot go on is quarantined with its reason, the others go on. A file is read and built by one plan: what waits when
-another one comes is read again by that.
+that was forced begins another one. After it the lanes are woken. A file that cannot go on is quarantined with its
+reason, the others go on. A file is read and built by one plan: what waits when another one comes is read again by
+that.
 Never: looks into the outbox, or claims.
 """
 

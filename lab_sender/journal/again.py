@@ -87,7 +87,9 @@ def withdraw(
     """
     assert this.source_id is not None
     weighed = weigh(db, this.source_id, at=at, force=force)
-    return _withdrawn(db, this, "read_again_file", weighed, why, asked if force else (), everywhere=everywhere)
+    messages = [acts.message(db, each) for each in asked] if force else []
+    forced = [(each.id, "" if everywhere or each.code == NOBODY else each.destination) for each in messages]
+    return _withdrawn(db, this, "read_again_file", weighed, why, forced)
 
 
 def withdraw_unreadable(db: Db, this: Act, *, force: bool, why: str = "") -> list[int]:
@@ -99,7 +101,8 @@ def withdraw_unreadable(db: Db, this: Act, *, force: bool, why: str = "") -> lis
     known = readings(db, this.source_id)
     at = _released_for(db, known, this.source_id)
     weighed = _weighed(db, this.source_id, known, [this.source_id], at=at, force=force)
-    return _withdrawn(db, this._replace(destination=at), "released_file", weighed, why, (None,) if force else ())
+    forced = [(None, at)] if force else []
+    return _withdrawn(db, this._replace(destination=at), "released_file", weighed, why, forced)
 
 
 def _weighed(db: Db, source_id: int, known: list[int], own: list[int], *, at: str, force: bool) -> Withdrawal:
@@ -136,27 +139,18 @@ def _withdrawn(
     event: Literal["released_file", "read_again_file"],
     weighed: Withdrawal,
     why: str,
-    forced: Iterable[int | None],
-    *,
-    everywhere: bool = True,
+    forced: Iterable[tuple[int | None, str]],
 ) -> list[int]:
     """Give the files their new claim id, by which they stay together: no name or marker is looked for.
 
-    What is read then is held against what is newer than the file, but for what stands where a message stood that is
-    on record as `forced`; None is whatever is read.
+    What is read then is held against what is newer than the file, but for what is `forced`: where that message stood,
+    for that destination, "" being each. No message is whatever is read.
     """
     source_id = weighed.source_id
     last = max(db.execute(_SQL[each]).fetchone()[0] or "" for each in ("last_claim", "last_return"))
     returns_as = new_id(last if is_id(last) else "")
     if not db.execute(_SQL[event], {"id": source_id, "returns_as": returns_as}).rowcount:
         raise ActRejected("release.not-quarantined", f"file {source_id} is not quarantined.")
-    for asked in forced:
-        to = "" if weighed.at == NOBODY else weighed.at
-        if not everywhere and asked is not None and weighed.at == "":
-            of = acts.message(db, asked)
-            to = "" if of.code == NOBODY else of.destination
-        by = Act(this.who, None, to, source_id, asked)
-        acts.record(db, by, "file.forced", why, answer=returns_as)
     db.execute(_SQL["read_again"], {"ids": json.dumps(weighed.replaces), "now_ms": now_ms()})
     for message_id in weighed.replaces:
         turns.hand_on(db, message_id)
@@ -164,6 +158,9 @@ def _withdrawn(
     acts.record(db, this, "file.released", detail, answer="outbox")
     if source_id != this.source_id:
         acts.record(db, this._replace(id=None, source_id=source_id), "file.released", detail)
+    for forced_id, destination in forced:
+        by = Act(this.who, None, destination, source_id, forced_id)
+        acts.record(db, by, "file.forced", why, answer=returns_as)
     return weighed.replaces
 
 

@@ -16,7 +16,7 @@ from lab_sender.config.profile import builtin
 from lab_sender.filing.purge import Purge
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.intake.compose import Composer, Recipient
-from lab_sender.journal import ActRejected, Attempt, Journal
+from lab_sender.journal import ActRejected, Journal
 
 PROFILE = builtin(corrections={"suspicious": "send"})
 A, B = Recipient("a", PROFILE), Recipient("b", PROFILE)
@@ -48,6 +48,13 @@ def _read(house: House) -> None:
     house.look()
 
 
+def _read_corrected(house: House, number: int, data: bytes) -> None:
+    """A person corrects a file that could not be read, and releases it."""
+    _correct(house, number, data)
+    house.journal.operator.release_file(number)
+    _read(house)
+
+
 def _use(house: House, *to: Recipient) -> None:
     house["one"].intake.use(plan(Composer(to), poll_s=0.0, settle_s=0.0))
 
@@ -56,6 +63,25 @@ def _values(house: House, to: str = "a") -> list[str]:
     """What waits for a destination, in the order in which it goes out."""
     bodies = [each.body for each in house.journal.delivery.head(to, after_quarantine="continue")]
     return [each.split(b"OBX|1|")[1].split(b"|")[3].decode() for each in bodies]
+
+
+def _old_read_behind_new(tmp_path: Path, journal: Journal) -> House:
+    """99.9 (message 1) is refused; 14.1, of the file before it, is read only now, as message 2."""
+    house = _house(tmp_path, journal, b"{", NEW)
+    house.refuse("a")
+    house.keep()
+    _read_corrected(house, 1, OLD)
+    return house
+
+
+def _new_is_released_only_behind_old(house: House, *, delivered: bool) -> None:
+    """Release 99.9, message 1: not before 14.1; nothing is newer than it."""
+    if delivered:
+        house.accept("a")
+        assert house.journal.operator.release(1) == "spooled"
+        return
+    with pytest.raises(ActRejected, match=r"release\.older-waits"):
+        house.journal.operator.release(1)
 
 
 def _resend(journal: Journal, message: int, control_id: str) -> int:
@@ -89,9 +115,7 @@ def test_what_waits_for_its_document_is_newer_than_an_older_file_released(
     tmp_path: Path, journal: Journal
 ) -> None:
     house = _house(tmp_path, journal, b"{", report("F1", "99.9", "x.pdf"))
-    _correct(house, 1, OLD)
-    journal.operator.release_file(1)
-    _read(house)
+    _read_corrected(house, 1, OLD)
     assert len(house.accept("a")) == 1
     house["one"].put("x.pdf", b"%PDF-1.4\n%%EOF\n")
     house.look()
@@ -110,14 +134,8 @@ def test_two_files_of_an_order_in_one_batch_the_newer_released_first(tmp_path: P
 
 def test_what_the_his_may_have_is_newer(tmp_path: Path, journal: Journal) -> None:
     house = _house(tmp_path, journal, b"{", NEW)
-    (message,) = journal.delivery.head("a", after_quarantine="continue")
-    journal.delivery.sending(message.id)
-    journal.delivery.unknown(message, Attempt(message.id, 5, "unknown", "ack", "ack.timeout", ""))
-    (message,) = journal.delivery.head("a", after_quarantine="continue")
-    journal.delivery.quarantined(message, code="unanswered", reason="no answer")
-    _correct(house, 1, OLD)
-    journal.operator.release_file(1)
-    _read(house)
+    house.leave_unanswered("a")
+    _read_corrected(house, 1, OLD)
     assert _values(house) == [], "the HIS may have 99.9"
 
 
@@ -128,29 +146,16 @@ def test_the_same_content_that_the_his_took_back_is_no_duplicate(tmp_path: Path,
     (control_id,) = house.accept("a")
     journal.delivery.said_later("a", control_id, "AE", b"MSH", accepts=False)
     house.keep()
-    _correct(house, 1, OLD)
-    journal.operator.release_file(1)
-    _read(house)
+    _read_corrected(house, 1, OLD)
     assert _values(house) == [], "the HIS has 99.9, and has refused 14.1"
 
 
-@pytest.mark.parametrize("newer", ["released", "its release"])
+@pytest.mark.parametrize("state", ["waits", "delivered"])
 def test_what_was_read_again_has_the_age_of_its_file_for_later_releases(
-    tmp_path: Path, journal: Journal, newer: str
+    tmp_path: Path, journal: Journal, state: str
 ) -> None:
-    """99.9 (message 1) is refused, 14.1 of the older file is read again as message 2; then 99.9 is released."""
-    house = _house(tmp_path, journal, b"{", NEW)
-    house.refuse("a")
-    house.keep()
-    _correct(house, 1, OLD)
-    journal.operator.release_file(1)
-    _read(house)
-    if newer == "its release":
-        house.accept("a")
-        assert journal.operator.release(1) == "spooled", "nothing is newer than 99.9"
-        return
-    with pytest.raises(ActRejected, match=r"release\.older-waits"):  # it would go before 14.1
-        journal.operator.release(1)
+    house = _old_read_behind_new(tmp_path, journal)
+    _new_is_released_only_behind_old(house, delivered=state == "delivered")
 
 
 def test_force_is_for_the_destination_of_the_release(tmp_path: Path, journal: Journal) -> None:
@@ -169,9 +174,7 @@ def test_force_is_for_what_was_forced(tmp_path: Path, journal: Journal) -> None:
     house = _house(tmp_path, journal, b"{", NEW, report("F2", "99.9"))
     house.accept("a")
     house.keep()
-    _correct(house, 1, b"[" + OLD + b"," + report("F2", "14.2") + b"]")
-    journal.operator.release_file(1)
-    _read(house)
+    _read_corrected(house, 1, _both(OLD, report("F2", "14.2")))
     house.keep()
     assert [each[2] for each in house.messages()][2:] == ["report.overtaken"] * 2
     journal.operator.release(3, force=True)
@@ -203,9 +206,7 @@ def test_what_retention_has_deleted_was_newer_all_the_same(tmp_path: Path, journ
         now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
         assert Purge(journal, {"one": house["one"].folders}, retention(), now=lambda now=now: now).night(retention())
     assert rows(journal, "SELECT id FROM message") == []
-    _correct(house, 1, OLD)
-    journal.operator.release_file(1)
-    _read(house)
+    _read_corrected(house, 1, OLD)
     assert _values(house) == [], "14.1 behind 99.9"
 
 
@@ -225,20 +226,10 @@ def test_of_a_file_released_many_times_all_readings_count(tmp_path: Path, journa
 
 @pytest.mark.parametrize("state", ["waits", "delivered"])
 def test_a_copy_of_what_was_read_again_has_the_age_of_its_file(tmp_path: Path, journal: Journal, state: str) -> None:
-    house = _house(tmp_path, journal, b"{", NEW)
-    house.refuse("a")
-    house.keep()
-    _correct(house, 1, OLD)
-    journal.operator.release_file(1)
-    _read(house)
+    house = _old_read_behind_new(tmp_path, journal)
     house.refuse("a")  # message 2
     assert _resend(journal, 2, "COPY") == 3
-    if state == "delivered":
-        house.accept("a")
-        assert journal.operator.release(1) == "spooled"
-        return
-    with pytest.raises(ActRejected, match=r"release\.older-waits"):
-        journal.operator.release(1)
+    _new_is_released_only_behind_old(house, delivered=state == "delivered")
 
 
 @pytest.mark.parametrize("state", ["waits", "delivered"])
@@ -249,21 +240,14 @@ def test_what_replaces_an_unbuilt_one_of_a_released_file_has_the_age_of_the_file
     house.refuse("a")
     house.keep()
     _use(house, STRICT)
-    _correct(house, 1, OLD)
-    journal.operator.release_file(1)
-    _read(house)
+    _read_corrected(house, 1, OLD)
     house.keep()
     assert rows(journal, "SELECT id, state FROM message ORDER BY id") == [(1, "quarantined"), (2, "quarantined")]
     _use(house, A)
     journal.operator.release(2)
     _read(house)
     assert _values(house) == ["14.1"]
-    if state == "delivered":
-        house.accept("a")
-        assert journal.operator.release(1) == "spooled"
-        return
-    with pytest.raises(ActRejected, match=r"release\.older-waits"):
-        journal.operator.release(1)
+    _new_is_released_only_behind_old(house, delivered=state == "delivered")
 
 
 def test_a_copy_of_a_message_before_the_file_makes_it_no_younger(tmp_path: Path, journal: Journal) -> None:
@@ -272,9 +256,7 @@ def test_a_copy_of_a_message_before_the_file_makes_it_no_younger(tmp_path: Path,
     assert _resend(journal, 1, "COPY") == 3  # of F0
     house.accept("a")
     house.keep()
-    _correct(house, 2, OLD)
-    journal.operator.release_file(2)
-    _read(house)
+    _read_corrected(house, 2, OLD)
     assert _values(house) == ["14.1"]
     with pytest.raises(ActRejected, match=r"release\.older-waits"):
         journal.operator.release(2)
@@ -293,18 +275,14 @@ def test_a_copy_of_a_message_before_the_file_and_what_retention_deleted(tmp_path
         )
         for table, column in (("wire", "message_id"), ("attempt", "message_id"), ("message", "id")):
             db.execute(f"DELETE FROM {table} WHERE {column} = 2")
-    _correct(house, 2, OLD)
-    journal.operator.release_file(2)
-    _read(house)
+    _read_corrected(house, 2, OLD)
     assert _values(house) == [], "14.1 behind 99.9"
 
 
 def test_two_unreadable_files_in_a_row_differ_in_age(tmp_path: Path, journal: Journal) -> None:
     house = _house(tmp_path, journal, b"{", b"{{")
     _correct(house, 1, OLD)
-    _correct(house, 2, NEW)
-    journal.operator.release_file(2)
-    _read(house)
+    _read_corrected(house, 2, NEW)
     house.refuse("a")
     house.keep()
     journal.operator.release_file(1)
@@ -338,9 +316,7 @@ def test_what_was_not_forced_and_what_is_newer_in_one_batch(tmp_path: Path, jour
     house.accept("a")
     house.keep()
     _use(house, STRICT)
-    _correct(house, 1, _both(OLD, report("F2", "14.2")))
-    journal.operator.release_file(1)
-    _read(house)
+    _read_corrected(house, 1, _both(OLD, report("F2", "14.2")))
     house.keep()
     _use(house, A)
     _correct(house, 3, report("F2", "99.9"))
@@ -368,14 +344,8 @@ def test_force_of_several_is_for_each_at_its_destination(tmp_path: Path, journal
 
 def test_the_same_content_in_doubt_is_not_newer(tmp_path: Path, journal: Journal) -> None:
     house = _house(tmp_path, journal, b"{", OLD)
-    (message,) = journal.delivery.head("a", after_quarantine="continue")
-    journal.delivery.sending(message.id)
-    journal.delivery.unknown(message, Attempt(message.id, 5, "unknown", "ack", "ack.timeout", ""))
-    (message,) = journal.delivery.head("a", after_quarantine="continue")
-    journal.delivery.quarantined(message, code="unanswered", reason="no answer")
-    _correct(house, 1, OLD)
-    journal.operator.release_file(1)
-    _read(house)
+    house.leave_unanswered("a")
+    _read_corrected(house, 1, OLD)
     assert _values(house) == ["14.1"], house.messages()
 
 

@@ -43,16 +43,6 @@ def _read_again(house: House) -> None:
     house.look()
 
 
-def _unanswered(journal: Journal) -> str:
-    """`a` gets the bytes, and never answers: they may have arrived, a person is to ask."""
-    (message,) = journal.delivery.head("a", after_quarantine="continue")
-    journal.delivery.sending(message.id)
-    journal.delivery.unknown(message, Attempt(message.id, 5, "unknown", "ack", "ack.timeout", ""))
-    (message,) = journal.delivery.head("a", after_quarantine="continue")
-    journal.delivery.quarantined(message, code="unanswered", reason="no answer")
-    return message.control_id
-
-
 def _state(journal: Journal, message_id: int) -> tuple[str, str]:
     state: tuple[str, str] = rows(journal, "SELECT state, code FROM message WHERE id = ?", message_id)[0]
     return state
@@ -70,13 +60,13 @@ def test_what_is_unanswered_elsewhere_gets_no_other_id(tmp_path: Path, journal: 
     house = _house(tmp_path, journal)
     _use(house, A, MENDED)
     if when == "before the release":
-        control_id = _unanswered(journal)
+        control_id = house.leave_unanswered("a")
     assert journal.operator.release(2) == "outbox"
     if when == "before the reading":  # the lane is quicker than the keeper, or the outbox is away
-        control_id = _unanswered(journal)
+        control_id = house.leave_unanswered("a")
     _read_again(house)
     if when == "after it":
-        control_id = _unanswered(journal)
+        control_id = house.leave_unanswered("a")
     assert journal.delivery.head("a", after_quarantine="continue") == []
     assert len(house.accept("strict")) == 1
     house.keep()
@@ -93,7 +83,7 @@ def test_what_may_have_arrived_keeps_its_control_id(tmp_path: Path, journal: Jou
     """Also at the destination for which its file is read again: the report beside it was released."""
     both = b"[" + report("F1") + b"," + report("F2").replace(b'"14.1"', b"[]") + b"]"
     house = _house(tmp_path, journal, both, wanted=(A,))
-    control_id = _unanswered(journal)
+    control_id = house.leave_unanswered("a")
     house.keep()
     (house["one"].folders.quarantine / "1.json").write_bytes(b"[" + report("F1") + b"," + report("F2") + b"]")
     if at_all:
@@ -118,7 +108,7 @@ def test_what_may_have_arrived_keeps_its_control_id(tmp_path: Path, journal: Jou
 def test_what_is_decided_elsewhere_is_decided(tmp_path: Path, journal: Journal, act: str, when: str) -> None:
     house = _house(tmp_path, journal)
     _use(house, A, MENDED)
-    _unanswered(journal)
+    house.leave_unanswered("a")
     journal.operator.release(2)
     if when == "after it":
         _read_again(house)
@@ -183,7 +173,7 @@ def test_what_is_newer_at_the_destination_is_named_with_it(tmp_path: Path, journ
     _use(house, A, MENDED)
     house["one"].put("2.json", report("F1", "99.9"))
     house.look()
-    _unanswered_first(journal)
+    house.leave_unanswered("a")
     house.accept("strict")
     error = _rejected(journal.operator.release, 2)
     assert (error.code, "message 4, delivered to strict since or waiting there" in error.text) == (
@@ -193,13 +183,6 @@ def test_what_is_newer_at_the_destination_is_named_with_it(tmp_path: Path, journ
     _read_again(house)
     assert len(house.accept("strict")) == 1
     assert _state(journal, 1) == ("quarantined", "unanswered"), "nobody forced that one"
-
-
-def _unanswered_first(journal: Journal) -> None:
-    message = journal.delivery.head("a", after_quarantine="continue")[0]
-    journal.delivery.unknown(message, Attempt(message.id, 5, "unknown", "ack", "ack.timeout", ""))
-    message = journal.delivery.head("a", after_quarantine="continue")[0]
-    journal.delivery.quarantined(message, code="unanswered", reason="no answer")
 
 
 @pytest.mark.parametrize("at_all", [True, False])
@@ -233,7 +216,7 @@ def test_what_was_built_for_neither_is_released_for_one_after_the_other(tmp_path
     other = Recipient("other", builtin(require=["PID-7"]))
     house = _house(tmp_path, journal, wanted=(A, STRICT, other))
     assert [each[1] for each in house.messages()] == ["spooled", "quarantined", "quarantined"]
-    _unanswered(journal)
+    house.leave_unanswered("a")
     _use(house, A, MENDED, other._replace(profile=PROFILE))
     journal.operator.release(2, act="first")
     error = _rejected(journal.operator.release, 3)
@@ -325,7 +308,7 @@ def test_a_file_that_became_unreadable_is_read_for_whom_it_was_released(
 ) -> None:
     """Somebody corrected it in the quarantine folder, and did so twice."""
     house = _house(tmp_path, journal)
-    _unanswered(journal)
+    house.leave_unanswered("a")
     _use(house, A, MENDED)
     file = house["one"].folders.quarantine / "1.json"
     file.write_bytes(report("F1")[:-1])
@@ -352,7 +335,7 @@ def test_a_file_that_became_unreadable_is_read_for_whom_it_was_released(
 def test_a_file_in_quarantine_for_what_it_had_before_keeps_its_outbox(tmp_path: Path, journal: Journal) -> None:
     house = _house(tmp_path, journal)
     _use(house, A, MENDED)
-    _unanswered(journal)
+    house.leave_unanswered("a")
     journal.operator.release(2)
     _read_again(house)
     house.accept("strict")
@@ -375,7 +358,7 @@ def test_all_of_a_file_is_of_each_reading(tmp_path: Path, journal: Journal, act:
     _read_again(house)
     house.accept("strict")
     if at == "in quarantine":
-        _unanswered(journal)
+        house.leave_unanswered("a")
     house.keep()
     if act == "release" and at == "waiting":
         assert of_file(journal, named, "release") == []
@@ -499,7 +482,7 @@ def test_a_file_of_which_nothing_was_made_is_as_old_as_when_it_came(
     assert house["one"].files() == {"1.json": "sent", "2.json": "sent"}
 
 
-@pytest.mark.parametrize("again", ["unreadable", "refused"])
+@pytest.mark.parametrize("again", ["unreadable", "read"])
 def test_a_forced_release_lasts_until_something_newer_comes(tmp_path: Path, journal: Journal, again: str) -> None:
     house = _unreadable_then_newer(tmp_path, journal, report("F1", "99.9"))
     file = house["one"].folders.quarantine / "1.json"
@@ -507,7 +490,7 @@ def test_a_forced_release_lasts_until_something_newer_comes(tmp_path: Path, jour
     journal.operator.release_file(1, force=True)
     _read_again(house)
     house.keep()
-    if again == "refused":
+    if again == "read":
         assert len(house.accept("a")) == 1
         return
     file.write_bytes(report("F1"))

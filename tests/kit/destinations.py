@@ -140,6 +140,18 @@ class House:
         for message in self.journal.delivery.head(destination, after_quarantine="continue"):
             self.journal.delivery.quarantined(message, code="refused", reason="The HIS answered AE.")
 
+    def leave_unanswered(self, destination: str) -> str:
+        """Let a destination never answer the first message, until that is quarantined; returns its control id.
+
+        It may have arrived: a person is to ask.
+        """
+        first = self.journal.delivery.head(destination, after_quarantine="continue")[0]
+        self.journal.delivery.sending(first.id)
+        self.journal.delivery.unknown(first, Attempt(first.id, 5, "unknown", "ack", "ack.timeout", ""))
+        first = self.journal.delivery.head(destination, after_quarantine="continue")[0]
+        self.journal.delivery.quarantined(first, code="unanswered", reason="no answer")
+        return first.control_id
+
     def messages(self) -> list[tuple[str, str, str]]:
         """Destination, state and code of each message, in order."""
         return rows(self.journal, "SELECT destination, state, code FROM message ORDER BY id")

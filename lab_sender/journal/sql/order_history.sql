@@ -123,8 +123,8 @@ ORDER BY m.id;
 WITH RECURSIVE
  earlier (destination, place, id, claim_id) AS (
   SELECT x.destination, x.place, w.id, w.claim_id
-  FROM (SELECT CAST(:destination AS TEXT) AS destination, CAST(:place AS TEXT) AS place) x
-  CROSS JOIN source w ON w.returns_as = :claim_id AND w.returns_as <> '' AND NOT EXISTS {forced}
+  FROM (SELECT CAST(:destination AS TEXT) AS destination, CAST(:place AS TEXT) AS place,
+   CAST(:claim_id AS TEXT) AS claim_id) x {earlier}
   UNION ALL
   SELECT x.destination, x.place, w.id, w.claim_id FROM earlier x {earlier}),
  other (message_id, origin, destination, place, id, claim_id) AS (
