@@ -2516,6 +2516,11 @@ MUTATIONS = (
         ("intake/test_age_of_a_file.py",),
     ),
     Mutation(
+        "what an overtaken report says to do leads out", "journal/next_step.py",
+        'if code == "report.overtaken":', "if False:",
+        ("intake/test_age_of_a_file.py",),
+    ),
+    Mutation(
         "released files are read in the order in which they came", "intake/phases.py",
         "return self.first or self.claim_id, self.claim_id", "return self.claim_id, self.claim_id",
         ("intake/test_age_of_a_file.py",),

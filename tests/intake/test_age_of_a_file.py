@@ -371,3 +371,19 @@ def test_changed_where_something_was_delivered(tmp_path: Path, journal: Journal)
     _read(house)
     with pytest.raises(ActRejected, match=r"release\.older-waits"):
         journal.operator.release(3)
+
+
+def test_the_reason_beside_an_overtaken_file_leads_out(tmp_path: Path, journal: Journal) -> None:
+    """A release without --force would bring it back there."""
+    house = _house(tmp_path, journal, b"{", NEW)
+    house.accept("a")
+    house.keep()
+    _read_corrected(house, 1, OLD)
+    house.keep()
+    reason = (house["one"].folders.quarantine / "1.json.reason.txt").read_text("utf-8")
+    assert "report.overtaken: message 1, which" in reason
+    step = (
+        "Next: find out which one is valid: if it is the newer one, `lab-sender dismiss 2 --why TEXT`;"
+        " if it is this one, `lab-sender release 2 --force`"
+    )
+    assert step in reason
