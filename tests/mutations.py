@@ -2373,14 +2373,14 @@ MUTATIONS = (
     ),
     Mutation(
         "a newer message at another destination overtakes nothing", "journal/sql/order_history.sql",
-        "WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :age\n",
-        "WHERE :destination <> '' AND o.order_key = :key AND o.message_id > :age\n",
+        "WHERE o.destination = :destination AND o.order_key = :key AND {recent} AND o.message_id <> :id\n",
+        "WHERE :destination <> '' AND o.order_key = :key AND o.message_id <> :id\n",
         ("journal/test_destinations.py",),
     ),
     Mutation(
         "a copy is as old as the first one", "journal/sql/order_history.sql",
-        " SELECT MIN(p.id) FROM p), o.message_id),\n",
-        " SELECT MIN(p.id) FROM p WHERE FALSE), o.message_id),\n",
+        " SELECT MIN(p.id) FROM p), o.message_id)\n",
+        " SELECT MIN(p.id) FROM p WHERE FALSE), o.message_id)\n",
         ("journal/test_order_history.py",),
     ),
     Mutation(
@@ -2391,8 +2391,8 @@ MUTATIONS = (
     ),
     Mutation(
         "of a message and its copies the last is the newest", "journal/sql/order_history.sql",
-        "({age}, o.message_id) > (:age, :came, :id)",
-        "({age}) > (:age, :came)",
+        "({age}, o.message_id) > (:age, :id)",
+        "{age} > :age",
         ("journal/test_order_history.py",),
     ),
     Mutation(
@@ -2415,8 +2415,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a file is not overtaken by a copy of an older one", "journal/sql/order_history.sql",
-        "AND ({age}) > (:age, :came) AND o.message_id > :age",
-        "AND o.message_id > :age",
+        "AND {recent} AND {newer}\n",
+        "AND {recent} AND o.message_id > :age\n",
         ("journal/test_order_history.py",),
     ),
     Mutation(
@@ -2491,8 +2491,13 @@ MUTATIONS = (
         ("intake/test_read_again.py",),
     ),
     Mutation(
-        "of two files with nothing between them the first is the older", "journal/sql/order_history.sql",
-        "COALESCE(({of_file} SELECT MIN(x.id) FROM x), 0)", "0",
+        "where a file was read again the claims say what is newer", "journal/sql/order_history.sql",
+        "CASE WHEN {by_claim} THEN {claim} > :claim ELSE", "CASE WHEN FALSE AND {by_claim} THEN FALSE ELSE",
+        ("intake/test_age_of_a_file.py",),
+    ),
+    Mutation(
+        "and what is older", "journal/sql/order_history.sql",
+        "CASE WHEN {by_claim} THEN {claim} < :claim ELSE", "CASE WHEN FALSE AND {by_claim} THEN FALSE ELSE",
         ("intake/test_age_of_a_file.py",),
     ),
     Mutation(

@@ -28,8 +28,8 @@ def may_go_out(db: Db, message: Facts, *, force: bool, together: Collection[int]
     `together` are newer ones that go out again too.
     """
     if not force:
-        copy = f"release this one. Or have it go behind the copy: `lab-sender resend {message.id} --new-id`."
-        demand_its_place(db, message, "release", copy, together=together)
+        then = f"release this one. Or have it go behind that one: `lab-sender resend {message.id} --new-id`."
+        demand_its_place(db, message, "release", then, together=together)
 
 
 def demand_its_place(
@@ -37,7 +37,7 @@ def demand_its_place(
 ) -> None:
     """Raise ActRejected where a message may not go out again from its old place.
 
-    `then` says what can be done once a copy that is in its way was given up.
+    `then` says what can be done once an older one that is in its way was given up.
     """
     in_the_way = order_history.in_the_way(db, message.id, together=together)
     if in_the_way is None:
@@ -52,9 +52,9 @@ def demand_its_place(
         )
     raise ActRejected(
         f"{act}.older-waits",
-        f"message {other}, a copy of an older one, waits behind the place of message {message.id}, speaks about the"
-        " same order and would overwrite it at the HIS.",
-        hint=f"Give the copy up with `lab-sender dismiss {other} --why TEXT`, then {then}",
+        f"message {other}, a copy of an older one or read again from an older file, waits behind the place of message"
+        f" {message.id}, speaks about the same order and would overwrite it at the HIS.",
+        hint=f"Give that one up with `lab-sender dismiss {other} --why TEXT`, then {then}",
     )
 
 

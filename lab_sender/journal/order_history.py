@@ -69,20 +69,28 @@ def first_claims(db: Db, claim_ids: Collection[str]) -> dict[str, tuple[str, boo
 
 class InTheWay(NamedTuple):
     """A message for which another one may not go out again from its old place: it is newer, and would be
-    overwritten; or a copy of an older one, and waits behind that place."""
+    overwritten; or it is older, and waits behind that place."""
 
     message: int
     is_newer: bool
 
 
-def ages(db: Db, message_ids: Collection[int]) -> dict[int, tuple[int, int]]:
-    """Return of each message how old it is, in two numbers that sort.
+class Age(NamedTuple):
+    """How old a message is; sorts.
 
     It is as old as the first one of those whose place it took; what was read of a released file, as that file: behind
-    the last message from before it, and by its number among files with no message between them.
+    the last message from before it. `claim` is the first claim of its file, which was read so many `times`.
     """
+
+    message: int
+    claim: str
+    times: int
+
+
+def ages(db: Db, message_ids: Collection[int]) -> dict[int, Age]:
+    """Return of each message how old it is."""
     rows = db.execute(_SQL["ages"], {"ids": json.dumps(list(set(message_ids)))})
-    return {message_id: (age, came) for message_id, age, came in rows}
+    return {message_id: Age(*age) for message_id, *age in rows}
 
 
 def overtaken_by(
@@ -129,15 +137,15 @@ def in_the_way(db: Db, message_id: int, *, together: Collection[int] = ()) -> In
 def _older_behind(db: Db, message_id: int) -> int | None:
     """Return a message that waits behind this one's place and is older, for one of the same tests of an order.
 
-    It is a copy: sent behind this one it would overwrite it.
+    It is a copy, or of a file that was read again: sent behind this one it would overwrite it.
     """
     age = ages(db, [message_id])[message_id]
     (found,) = db.execute(_SQL["older_behind"], {"id": message_id, **_aged(age)}).fetchone()
     return None if found is None else int(found)
 
 
-def _aged(age: tuple[int, int]) -> dict[str, int]:
-    return {"age": age[0], "came": age[1]}
+def _aged(age: Age) -> dict[str, int | str]:
+    return {"age": age.message, "claim": age.claim, "times": age.times}
 
 
 def is_shared(db: Db, order_keys: Collection[str], message_id: int, patient_key: str) -> bool:
@@ -165,9 +173,9 @@ def file_overtaken_by(db: Db, readings: Sequence[int], at: str) -> tuple[int, st
 
 def _newest(db: Db, name: str, orders: Sequence[tuple[Any, ...]], **values: Any) -> int | None:
     """Ask for the newest later message of each order (destination, key, message) and return the newest of all."""
-    age = ages(db, [message_id for _, _, message_id in orders])
+    age, bound = ages(db, [message_id for _, _, message_id in orders]), {"longest": LONGEST - 1}
     asked = (
-        {"destination": destination, "key": key, "id": message_id, **_aged(age[message_id]), **values}
+        {"destination": destination, "key": key, "id": message_id, **_aged(age[message_id]), **bound, **values}
         for destination, key, message_id in orders
     )
     found = (db.execute(_SQL[name], each).fetchone() for each in asked)

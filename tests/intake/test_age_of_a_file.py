@@ -387,3 +387,37 @@ def test_the_reason_beside_an_overtaken_file_leads_out(tmp_path: Path, journal: 
         " if it is this one, `lab-sender release 2 --force`"
     )
     assert step in reason
+
+
+def test_what_waited_for_its_document_is_no_newer_than_a_file_read_again(tmp_path: Path, journal: Journal) -> None:
+    """The newer file, which could not be read, was in the journal before the older one."""
+    house = _house(tmp_path, journal, report("F1", "14.1", "x.pdf"), b"{")
+    house["one"].put("x.pdf", b"%PDF-1.4\n%%EOF\n")
+    house.look()
+    house.refuse("a")  # message 1, 14.1
+    house.keep()
+    _correct(house, 2, NEW)
+    journal.operator.release_file(1)
+    _read(house)
+    assert _values(house) == ["99.9"]
+    house.accept("a")
+    for act in (journal.operator.release, lambda each: _resend(journal, each, "COPY")):
+        with pytest.raises(ActRejected, match=r"overtaken: message 2, "):
+            act(1)
+
+
+def test_what_was_rejected_late_is_as_old_as_its_claim(tmp_path: Path, journal: Journal) -> None:
+    """Two reports wanted one document: the older file is in the journal behind the newer one."""
+    house = _house(tmp_path, journal, report("F1", "14.1", "x.pdf"), NEW)
+    house.refuse("a")  # message 1, 99.9
+    _put(house, 3, report("F7", "1.0", "x.pdf"))
+    house["one"].put("x.pdf", b"%PDF-1.4\n%%EOF\n")
+    house.look()
+    house.keep()
+    ((source,),) = rows(journal, "SELECT source_id FROM file WHERE name = '1.json'")
+    _correct(house, 1, OLD)
+    journal.operator.release_file(source)
+    _read(house)
+    assert _values(house) == ["14.1"]
+    with pytest.raises(ActRejected, match=r"release\.older-waits"):
+        journal.operator.release(1)

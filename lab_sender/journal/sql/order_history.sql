@@ -38,17 +38,36 @@ WITH RECURSIVE x (destination, place, id, claim_id) AS (
   UNION ALL SELECT x.destination, x.place, w.id, w.claim_id FROM x {earlier})
 
 -- part: age
--- Two numbers. The first message in that place of its file, else the last one from before that file; of a file that was
--- never released, the first of those whose place it took; where that one is deleted, its id as it was written. And the
--- first reading of its file: two files with nothing between them differ in that alone.
+-- The first message in that place of its file, else the last one from before that file; of a file that was never
+-- released, the first of those whose place it took; where that one is deleted, its id as it was written.
 COALESCE(({of_file}
   SELECT COALESCE((SELECT MIN(h.id) FROM message h WHERE h.source_id = y.first AND h.destination = n.destination
    AND h.place = n.place), {before})
   FROM (SELECT MIN(x.id) AS first, COUNT(*) AS readings FROM x) y WHERE y.readings > 1),
  (WITH RECURSIVE p (id) AS (
   SELECT n.replaces UNION SELECT m.replaces FROM p CROSS JOIN message m ON m.id = p.id WHERE m.replaces IS NOT NULL)
- SELECT MIN(p.id) FROM p), o.message_id),
-COALESCE(({of_file} SELECT MIN(x.id) FROM x), 0)
+ SELECT MIN(p.id) FROM p), o.message_id)
+
+-- part: times
+-- How often its file was read.
+COALESCE(({of_file} SELECT COUNT(*) FROM x), 0)
+
+-- part: claim
+-- The first claim of its file; "" where it is deleted.
+COALESCE(({of_file} SELECT MIN(x.claim_id) FROM x), '')
+
+-- part: by_claim
+-- Whether the claims say which of two is newer: where a file was read again, ids say when that was, not when it came.
+(:times > 1 OR {times} > 1) AND n.id IS NOT NULL AND {claim} <> :claim
+
+-- part: recent
+-- The last ones of the order, as many as `entries` looks at.
+o.message_id >= COALESCE((SELECT DISTINCT l.message_id FROM message_order l LEFT JOIN message m ON m.id = l.message_id
+ WHERE l.destination = :destination AND l.order_key = :key AND {counts_too}
+ ORDER BY l.message_id DESC LIMIT 1 OFFSET :longest), 0)
+
+-- part: newer
+CASE WHEN {by_claim} THEN {claim} > :claim ELSE ({age}, o.message_id) > (:age, :id) END
 
 -- name: entries
 -- The HIS has them, will get them, or (given up after a send without an answer) may have them. What waits comes last.
@@ -73,19 +92,19 @@ SELECT order_key, service, status, reported FROM message_order WHERE message_id 
 SELECT destination FROM message WHERE id = :id;
 
 -- name: ages
-SELECT o.message_id, {age} FROM (SELECT CAST(k.value AS BIGINT) AS message_id FROM json_each(:ids) k) o
+SELECT o.message_id, {age}, {claim}, {times} FROM (SELECT CAST(k.value AS BIGINT) AS message_id FROM json_each(:ids) k) o
 LEFT JOIN message n ON n.id = o.message_id;
 
 -- name: later
 -- A newer message of one order that the HIS has, may have, or is getting, or will get before this one: at its old place
 -- or, with :at_end, at the end of the line. Of those that go out :together with it, what goes before it.
 SELECT o.message_id FROM message_order o LEFT JOIN message n ON n.id = o.message_id
-WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :age
+WHERE o.destination = :destination AND o.order_key = :key AND {recent} AND o.message_id <> :id
  AND CASE WHEN o.message_id IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:together) k)
   THEN o.message_id < :id AND NOT :at_end
   ELSE o.digest IS NOT NULL OR n.state IN ('acked', 'sending') OR n.may_have_left OR n.left_before
    OR n.state IN {waiting} AND (:at_end OR o.message_id < :id) END
- AND ({age}, o.message_id) > (:age, :came, :id)
+ AND {newer}
 ORDER BY o.message_id DESC LIMIT 1;
 
 -- name: older_behind
@@ -93,11 +112,12 @@ ORDER BY o.message_id DESC LIMIT 1;
 SELECT MIN(o.message_id) FROM message_order t CROSS JOIN message_order o ON o.destination = t.destination
  AND o.order_key = t.order_key AND o.message_id > t.message_id AND o.service = t.service
 CROSS JOIN message n ON n.id = o.message_id
-WHERE t.message_id = :id AND n.state IN {waiting} AND ({age}) < (:age, :came);
+WHERE t.message_id = :id AND n.state IN {waiting}
+ AND CASE WHEN {by_claim} THEN {claim} < :claim ELSE {age} < :age END;
 
 -- name: later_of_another_file
 SELECT o.message_id FROM message_order o LEFT JOIN message n ON n.id = o.message_id
-WHERE o.destination = :destination AND o.order_key = :key AND ({age}) > (:age, :came) AND o.message_id > :age
+WHERE o.destination = :destination AND o.order_key = :key AND {recent} AND {newer}
  AND (o.digest IS NOT NULL OR n.source_id NOT IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:readings) k)
   AND (n.state IN ('acked', 'sending') OR n.may_have_left OR n.left_before OR n.state IN {waiting}))
 ORDER BY o.message_id DESC LIMIT 1;
