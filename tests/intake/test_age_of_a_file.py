@@ -15,6 +15,7 @@ from kit.purging import retention
 from lab_sender.config.profile import builtin
 from lab_sender.filing.purge import Purge
 from lab_sender.hl7.stamp import with_control_id
+from lab_sender.ids import new_id
 from lab_sender.intake.compose import Composer, Recipient
 from lab_sender.journal import ActRejected, Journal
 
@@ -421,3 +422,11 @@ def test_what_was_rejected_late_is_as_old_as_its_claim(tmp_path: Path, journal: 
     assert _values(house) == ["14.1"]
     with pytest.raises(ActRejected, match=r"release\.older-waits"):
         journal.operator.release(1)
+
+
+def test_copies_that_are_made_together_go_by_the_age_of_their_files(tmp_path: Path, journal: Journal) -> None:
+    house = _old_read_behind_new(tmp_path, journal)
+    house.accept("a")
+    outcome = journal.operator.resend_messages([1, 2], new_control_id=new_id, restamp=with_control_id)
+    assert outcome.rejected == ()
+    assert _values(house) == ["14.1", "99.9"]
