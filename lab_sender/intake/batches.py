@@ -222,18 +222,22 @@ class Batches:
         return read_entry(file, messages)
 
     def _unless_overtaken(self, source: NewSource) -> NewSource:
-        """Quarantine what a newer report of its order has passed while it waited, or lay in quarantine.
+        """Note when a file came that waited, or lay in quarantine; quarantine what a newer report passed meanwhile.
 
         Where what went out last is the same, nothing is overwritten.
         """
-        history = {
-            name: self._history([each for each in source.messages if each.destination == name])
-            for name in {each.destination for each in source.messages}
-        }
+        named = {name: name or self._destination for name in {each.destination for each in source.messages}}
+        came, came_after = self._journal.spool.came, self._journal.spool.came_after
+        messages = [
+            each._replace(came=came(source.claim_id, destination=named[each.destination], place=each.place))
+            for each in source.messages
+        ]
+        history = {name: self._history([each for each in messages if each.destination == name]) for name in named}
 
         def overtaken_by(message: NewMessage) -> int | None:
             of_orders = [history[message.destination].get(key, []) for key in message.order_keys]
-            newer = self._newer(source.claim_id, message, [entry for each in of_orders for entry in each])
+            known = {int(entry.message) for each in of_orders for entry in each}
+            newer = came_after(message.came, known) if known else known
             passed_by = [
                 int(entry.message)
                 for each in of_orders
@@ -242,22 +246,15 @@ class Batches:
             ]
             return max(passed_by, default=None)
 
-        judged = [(each, overtaken_by(each)) for each in source.messages]
-        messages = [each if newer is None else overtaken(each, newer) for each, newer in judged]
-        return source._replace(messages=tuple(messages))
+        judged = [(each, overtaken_by(each)) for each in messages]
+        return source._replace(
+            messages=tuple([each if newer is None else overtaken(each, newer) for each, newer in judged])
+        )
 
     def _history(self, messages: Sequence[NewMessage]) -> dict[str, list[LedgerEntry]]:
         """Return what the destination of these messages was sent, or may have been, of each of their orders."""
         keys = [key for each in messages for key in each.order_keys]
         return self._journal.spool.ledger(keys, messages[0].destination or self._destination)
-
-    def _newer(self, claim_id: str, message: NewMessage, entries: Sequence[LedgerEntry]) -> set[int]:
-        """Return which of them came after this message's file."""
-        asked = {int(each.message) for each in entries}
-        if not asked:
-            return asked
-        destination = message.destination or self._destination
-        return self._journal.spool.claimed_after(claim_id, asked, destination=destination, place=message.place)
 
     def _spool(self, sources: Sequence[NewSource], waited: Collection[str] = ()) -> None:
         """Recognise and spool a batch; `waited` are the claims in it that newer files may have passed.

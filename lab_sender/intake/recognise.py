@@ -244,7 +244,7 @@ def _given_up(message: NewMessage, same_as: int) -> NewMessage:
 def _same_as(message: NewMessage, same_as: int | str, code: str, text: str) -> NewMessage:
     return NewMessage(
         message.place, "duplicate", message.digest, code=code, reason=text, same_as=same_as,
-        destination=message.destination,
+        destination=message.destination, came=message.came,
     )  # fmt: skip
 
 

@@ -2,16 +2,18 @@
 
 Holds: what intake asks for a new message, and acts and the brake for one that is to go out again from its old place.
 Promises: an order at one destination says nothing about it at another. Entries stand in the order in which the HIS
-got them, what waits comes last. Newer is what was received later, and what the other one steps back behind by its
-time or status; what took another message's place (sent as a copy, read again) is as old as that one, a younger copy
-of the same being the newer. What may have arrived counts as delivered; what was given up counts only so.
+got them, what waits comes last. Newer is that whose file came later, or came later once more, and what the other one
+steps back behind by its time or status; a copy is as old as what it is of, a younger copy being the newer. What may
+have arrived counts as delivered; what was given up counts only so.
 Never: writes or judges; who keeps whom back is queue.py's.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 from lab_sender.hl7.orders import OrderFact, steps_back
@@ -48,16 +50,20 @@ def holders_of(
     return {control_id: (message_id, digest) for control_id, message_id, digest in rows}
 
 
-def claimed_after(
-    db: Db, claim_id: str, message_ids: Collection[int], *, destination: str, place: str
-) -> set[int]:
-    """Return those of the messages whose files came after this one: claim ids sort by time.
+def came(db: Db, claim_id: str, *, destination: str, place: str) -> str:
+    """Return when a file came, as a claim id: these sort by time.
 
-    A file is as old as its first claim, however often it was released; for what a person has forced, at this place of
-    it and for this destination, as old as that release.
+    A file is as old as its first claim, however often it was released; what a person has forced, at this place of it
+    and for this destination, as that release.
     """
-    values = {"ids": json.dumps(list(message_ids)), "claim_id": claim_id, "destination": destination, "place": place}
-    return {message_id for (message_id,) in db.execute(_SQL["claimed_after"], values)}
+    values = {"claim_id": claim_id, "destination": destination, "place": place}
+    return str(db.execute(_SQL["came"], values).fetchone()[0])
+
+
+def came_after(db: Db, came: str, message_ids: Collection[int]) -> set[int]:
+    """Return those of the messages whose files came later, or of which the same did once more."""
+    values = {"ids": json.dumps(list(message_ids)), "came": came}
+    return {message_id for (message_id,) in db.execute(_SQL["came_after"], values)}
 
 
 def first_claims(db: Db, claim_ids: Collection[str]) -> dict[str, tuple[str, bool]]:
@@ -76,21 +82,35 @@ class InTheWay(NamedTuple):
 
 
 class Age(NamedTuple):
-    """How old a message is; sorts.
+    """How old a message is: by ids, and by the claim of its file.
 
-    It is as old as the first one of those whose place it took; what was read of a released file, as that file: behind
-    the last message from before it. `claim` is the first claim of its file, which was read so many `times`.
+    Ids need no clock, so they decide between two that are not `late`. The id of one that is says when it was spooled,
+    not when its file came: that waited, or was read again.
     """
 
     message: int
     claim: str
-    times: int
+    is_late: bool
 
 
 def ages(db: Db, message_ids: Collection[int]) -> dict[int, Age]:
     """Return of each message how old it is."""
     rows = db.execute(_SQL["ages"], {"ids": json.dumps(list(set(message_ids)))})
-    return {message_id: Age(*age) for message_id, *age in rows}
+    return {message_id: Age(age, claim, bool(is_late)) for message_id, age, claim, is_late in rows}
+
+
+def oldest_first(age: Mapping[int, Age]) -> list[int]:
+    """Put messages in the order of their ages: each late one behind the last of the others that is older."""
+    in_time = sorted((each.claim, each.message) for each in age.values() if not each.is_late)
+    last = list(accumulate((message for _, message in in_time), max, initial=0))
+
+    def turn(message_id: int) -> tuple[int, bool, str, int, int]:
+        message, claim, is_late = age[message_id]
+        if not is_late:
+            return message, False, "", 0, message_id
+        return last[bisect_left(in_time, (claim, message))], True, claim, message, message_id
+
+    return sorted(age, key=turn)
 
 
 def overtaken_by(
@@ -137,15 +157,15 @@ def in_the_way(db: Db, message_id: int, *, together: Collection[int] = ()) -> In
 def _older_behind(db: Db, message_id: int) -> int | None:
     """Return a message that waits behind this one's place and is older, for one of the same tests of an order.
 
-    It is a copy, or of a file that was read again: sent behind this one it would overwrite it.
+    It is a copy, or its file waited or was read again: sent behind this one it would overwrite it.
     """
     age = ages(db, [message_id])[message_id]
     (found,) = db.execute(_SQL["older_behind"], {"id": message_id, **_aged(age)}).fetchone()
     return None if found is None else int(found)
 
 
-def _aged(age: Age) -> dict[str, int | str]:
-    return {"age": age.message, "claim": age.claim, "times": age.times}
+def _aged(age: Age) -> dict[str, Any]:
+    return {"age": age.message, "claim": age.claim, "late": age.is_late}
 
 
 def is_shared(db: Db, order_keys: Collection[str], message_id: int, patient_key: str) -> bool:

@@ -34,7 +34,8 @@ class NewMessage(NamedTuple):
 
     A duplicate shares the fate of the message it is the same as: an id, or the control id of one in its batch.
     One that `holds_orders` keeps later messages of its orders back while it is in quarantine. `built`: made of a
-    report, here. `destination` is empty where it is for that of its whole batch.
+    report, here. `destination` is empty where it is for that of its whole batch. `came` is the claim by which its
+    file is as old as it is, where that waited or was read again.
     """
 
     place: str
@@ -53,6 +54,7 @@ class NewMessage(NamedTuple):
     remarks: tuple[Remark, ...] = ()
     findings: tuple[Finding, ...] = ()
     destination: str = ""
+    came: str = ""
 
     @property
     def order_keys(self) -> tuple[str, ...]:

@@ -209,7 +209,7 @@ def _part(
     settled = {each.id for each in free} | {each.message for each in rejected}
     by_order = defaultdict[tuple[str, str], list[int]](list)
     age = order_history.ages(db, [each.id for each in messages])
-    rank = {each: n for n, each in enumerate(sorted(age, key=lambda each: (age[each], each)))}
+    rank = {each: n for n, each in enumerate(order_history.oldest_first(age))}
     place = rank if what == "resend" else {each: each for each in rank}
     for each in sorted(messages, key=lambda each: rank[each.id], reverse=True):  # the newest first
         if each.id in settled:

@@ -162,12 +162,15 @@ class SpoolBook:
             found.setdefault(name, []).append(frozenset(json.loads(owners)))
         return found
 
-    def claimed_after(
-        self, claim_id: str, message_ids: Collection[int], *, destination: str, place: str
-    ) -> set[int]:
-        """Return those of the messages whose files came after this one; see order_history."""
+    def came(self, claim_id: str, *, destination: str, place: str) -> str:
+        """Return when a file came, for what is at one place of it; see order_history."""
         with self._reader.reading() as db:
-            return order_history.claimed_after(db, claim_id, message_ids, destination=destination, place=place)
+            return order_history.came(db, claim_id, destination=destination, place=place)
+
+    def came_after(self, came: str, message_ids: Collection[int]) -> set[int]:
+        """Return those of the messages that are newer than what came then; see order_history."""
+        with self._reader.reading() as db:
+            return order_history.came_after(db, came, message_ids)
 
     def first_claims(self, claim_ids: Collection[str]) -> dict[str, tuple[str, bool]]:
         """Return of these claims those of released files: since when each waits, and whether it was forced."""
@@ -323,6 +326,7 @@ class _Rows:
                     None if spooled else at_ms,
                     *turns.of(message),
                     ward_in(message.body) if message.body is not None else "",
+                    message.came,
                 )
             )
             if message.body is not None:

@@ -49,7 +49,12 @@ def _step(version: int, *, readable_by: int, is_common: bool = False) -> Step:
     return Step(version, readable_by, sql, is_common)
 
 
-STEPS: tuple[Step, ...] = (_step(8, readable_by=7), _step(9, readable_by=7), _step(10, readable_by=7))
+STEPS: tuple[Step, ...] = (
+    _step(8, readable_by=7),
+    _step(9, readable_by=7),
+    _step(10, readable_by=7),
+    _step(11, readable_by=7, is_common=True),
+)
 
 
 def known() -> int:

@@ -2,9 +2,9 @@
 
 -- name: copied
 INSERT INTO message (id, source_id, place, destination, control_id, patient_key, ward, digest, state, replaces,
- wants_application, created_ms)
+ wants_application, created_ms, came)
 SELECT :copy, source_id, place, destination, :control_id, patient_key, ward, digest, {message[copied].to}, id, wants_application,
- :now_ms
+ :now_ms, came
 FROM message WHERE id = :id;
 
 -- name: copied_bytes

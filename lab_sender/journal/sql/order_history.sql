@@ -11,54 +11,30 @@
 (l.digest IS NOT NULL OR m.state IN {waiting} OR m.state = 'acked'
  OR (m.may_have_left OR m.left_before) AND m.state IN {given_up})
 
--- part: forced_at_all
--- That a person has had reading w of a file read again whatever is newer.
-(SELECT 1 FROM event a WHERE a.source_id = w.id AND a.kind = 'file.forced' AND a.answer = w.returns_as)
-
--- part: forced
--- The same for what is at one place of it, at one destination; of a file that could not be read, for all.
-(SELECT 1 FROM event a LEFT JOIN message f ON f.id = a.message_id
- WHERE a.source_id = w.id AND a.kind = 'file.forced' AND a.answer = w.returns_as AND a.destination IN ('', x.destination)
-  AND (a.message_id IS NULL OR f.place = x.place))
-
--- part: earlier
--- From a reading x of a file to the one before it; the first reading after a forced release begins anew.
-CROSS JOIN source w ON w.returns_as = x.claim_id AND w.returns_as <> '' AND NOT EXISTS {forced}
-
--- part: before
--- The last message from before reading y.first of a file; a copy is no younger than what it is a copy of.
-COALESCE((SELECT MAX(b.id) FROM message b WHERE b.source_id =
-  (SELECT MAX(c.source_id) FROM message c WHERE c.source_id < y.first)
-  AND NOT EXISTS (SELECT 1 FROM message r WHERE r.id = b.replaces AND r.source_id = b.source_id)), 0)
-
--- part: of_file
--- The readings of a message's file up to its own; see `earlier`.
-WITH RECURSIVE x (destination, place, id, claim_id) AS (
-  SELECT n.destination, n.place, s.id, s.claim_id FROM source s WHERE s.id = n.source_id
-  UNION ALL SELECT x.destination, x.place, w.id, w.claim_id FROM x {earlier})
+-- part: again
+-- The same content as message n came once more, as d in file f.
+FROM message d CROSS JOIN source f WHERE d.same_as = n.id AND d.code = 'message.duplicate' AND f.id = d.source_id
 
 -- part: age
--- The first message in that place of its file, else the last one from before that file; of a file that was never
--- released, the first of those whose place it took; where that one is deleted, its id as it was written.
-COALESCE(({of_file}
-  SELECT COALESCE((SELECT MIN(h.id) FROM message h WHERE h.source_id = y.first AND h.destination = n.destination
-   AND h.place = n.place), {before})
-  FROM (SELECT MIN(x.id) AS first, COUNT(*) AS readings FROM x) y WHERE y.readings > 1),
+-- By ids: of the last that was the same; else of the first of those whose place it took.
+COALESCE((SELECT MAX(d.id) {again} AND d.came = ''),
  (WITH RECURSIVE p (id) AS (
   SELECT n.replaces UNION SELECT m.replaces FROM p CROSS JOIN message m ON m.id = p.id WHERE m.replaces IS NOT NULL)
  SELECT MIN(p.id) FROM p), o.message_id)
 
--- part: times
--- How often its file was read.
-COALESCE(({of_file} SELECT COUNT(*) FROM x), 0)
-
 -- part: claim
--- The first claim of its file; "" where it is deleted.
-COALESCE(({of_file} SELECT MIN(x.claim_id) FROM x), '')
+-- By claims: of its file, or of that by which the same came last.
+COALESCE((SELECT MAX(c.claim_id) FROM (
+  SELECT COALESCE(NULLIF(n.came, ''), s.claim_id) AS claim_id FROM source s WHERE s.id = n.source_id
+  UNION ALL SELECT COALESCE(NULLIF(d.came, ''), f.claim_id) {again}) c), o.came)
+
+-- part: late
+-- Its id says when it was spooled, not when its file came: that waited, or was read again.
+(COALESCE(n.came, o.came, '') <> '' OR EXISTS (SELECT 1 {again} AND d.came <> ''))
 
 -- part: by_claim
--- Whether the claims say which of two is newer: where a file was read again, ids say when that was, not when it came.
-(:times > 1 OR {times} > 1) AND n.id IS NOT NULL AND {claim} <> :claim
+-- Whether claims say which of two is newer; else ids do: they need no clock.
+(:late OR {late}) AND {claim} <> :claim
 
 -- part: recent
 -- The last ones of the order, as many as `entries` looks at.
@@ -92,8 +68,9 @@ SELECT order_key, service, status, reported FROM message_order WHERE message_id 
 SELECT destination FROM message WHERE id = :id;
 
 -- name: ages
-SELECT o.message_id, {age}, {claim}, {times} FROM (SELECT CAST(k.value AS BIGINT) AS message_id FROM json_each(:ids) k) o
-LEFT JOIN message n ON n.id = o.message_id;
+SELECT n.id, {age}, {claim}, {late}
+FROM (SELECT CAST(k.value AS BIGINT) AS message_id, CAST(NULL AS TEXT) AS came FROM json_each(:ids) k) o
+CROSS JOIN message n ON n.id = o.message_id;
 
 -- name: later
 -- A newer message of one order that the HIS has, may have, or is getting, or will get before this one: at its old place
@@ -108,7 +85,7 @@ WHERE o.destination = :destination AND o.order_key = :key AND {recent} AND o.mes
 ORDER BY o.message_id DESC LIMIT 1;
 
 -- name: older_behind
--- Only a copy, or what was read again, is older than its id says.
+-- Only a copy, or what waited or was read again, is older than its id says.
 SELECT MIN(o.message_id) FROM message_order t CROSS JOIN message_order o ON o.destination = t.destination
  AND o.order_key = t.order_key AND o.message_id > t.message_id AND o.service = t.service
 CROSS JOIN message n ON n.id = o.message_id
@@ -136,35 +113,30 @@ CROSS JOIN (SELECT DISTINCT b.destination
    WHERE q.state = 'quarantined'))) d
 ORDER BY m.id;
 
--- name: claimed_after
--- Of these messages those of files that came after this one, or of which the same came once more after it: each file is
--- as old as its first claim (see `earlier`). Its own earlier readings did not; one that retention has deleted did, unless
--- it stands before what is older than the file.
-WITH RECURSIVE
- earlier (destination, place, id, claim_id) AS (
-  SELECT x.destination, x.place, w.id, w.claim_id
-  FROM (SELECT CAST(:destination AS TEXT) AS destination, CAST(:place AS TEXT) AS place,
-   CAST(:claim_id AS TEXT) AS claim_id) x {earlier}
-  UNION ALL
-  SELECT x.destination, x.place, w.id, w.claim_id FROM earlier x {earlier}),
- other (message_id, origin, destination, place, id, claim_id) AS (
-  SELECT m.id, d.id, d.destination, d.place, s.id, s.claim_id
-  FROM (SELECT CAST(k.value AS BIGINT) AS id FROM json_each(:ids) k) m
-  CROSS JOIN message d ON d.id = m.id JOIN source s ON s.id = d.source_id
-  UNION ALL
-  SELECT m.id, d.id, d.destination, d.place, s.id, s.claim_id
-  FROM (SELECT CAST(k.value AS BIGINT) AS id FROM json_each(:ids) k) m
-  CROSS JOIN message d ON d.id = (SELECT MAX(t.id) FROM message t WHERE t.same_as = m.id)
-   AND d.code = 'message.duplicate' JOIN source s ON s.id = d.source_id
-  UNION ALL
-  SELECT x.message_id, x.origin, x.destination, x.place, w.id, w.claim_id FROM other x {earlier})
-SELECT r.message_id FROM other r GROUP BY r.message_id, r.origin
-HAVING MIN(r.claim_id) > COALESCE((SELECT MIN(e.claim_id) FROM earlier e), :claim_id)
- AND MAX(CASE WHEN r.id IN (SELECT e.id FROM earlier e) THEN 1 ELSE 0 END) = 0
-UNION ALL
-SELECT CAST(k.value AS BIGINT) FROM json_each(:ids) k
-WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id = CAST(k.value AS BIGINT)) AND CAST(k.value AS BIGINT) >
- (SELECT {before} FROM (SELECT MIN(e.id) AS first FROM earlier e) y WHERE y.first IS NOT NULL);
+-- part: forced
+-- That a person has had what is at this place of reading w of a file, for this destination, go out whatever is newer; of
+-- a file that could not be read, what is at any.
+(SELECT 1 FROM event a LEFT JOIN message m ON m.id = a.message_id
+ WHERE a.source_id = w.id AND a.kind = 'file.forced' AND a.answer = w.returns_as AND a.destination IN ('', :destination)
+  AND (a.message_id IS NULL OR m.place = :place))
+
+-- name: came
+-- The first claim of a file, for what is at one place of it, at one destination; the first reading after a forced
+-- release of that begins anew.
+WITH RECURSIVE earlier (claim_id) AS (
+ SELECT w.claim_id FROM source w WHERE w.returns_as = :claim_id AND w.returns_as <> '' AND NOT EXISTS {forced}
+ UNION ALL
+ SELECT w.claim_id FROM earlier e CROSS JOIN source w ON w.returns_as = e.claim_id AND w.returns_as <> ''
+ WHERE NOT EXISTS {forced})
+SELECT COALESCE(MIN(e.claim_id), :claim_id) FROM earlier e;
+
+-- name: came_after
+SELECT DISTINCT o.message_id FROM json_each(:ids) k CROSS JOIN message_order o ON o.message_id = CAST(k.value AS BIGINT)
+LEFT JOIN message n ON n.id = o.message_id WHERE {claim} > :came;
+
+-- part: forced_at_all
+-- That a person has had something of reading w of a file read again whatever is newer.
+(SELECT 1 FROM event a WHERE a.source_id = w.id AND a.kind = 'file.forced' AND a.answer = w.returns_as)
 
 -- name: first_claims
 -- Of these claims those of released files: the first claim of each since anything of it was forced, and whether that was.

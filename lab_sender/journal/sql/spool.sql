@@ -19,8 +19,8 @@ INSERT INTO owed (name, source_id, owners, since_ms) VALUES (?,?,?,?);
 
 -- name: message
 INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state, code, reason, same_as,
- wants_application, holds_orders, created_ms, final_ms, patient_turn, order_turn, ward)
-VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?);
+ wants_application, holds_orders, created_ms, final_ms, patient_turn, order_turn, ward, came)
+VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?);
 
 -- name: wire
 INSERT INTO wire (message_id, body, crc32) VALUES (?,?,?);

@@ -33,8 +33,8 @@ _BY_NUMBER: Final = {
 }  # fmt: skip
 """The column by whose numbers a table is read around a fault; the others are read from both ends."""
 _COUNTED_BY: Final = {"wire": "message", "attempt": "message", "message_order": "message", "owed": "source"}
-_READS: Final = (6, schema.SCHEMA_VERSION)
-"""The schemas whose tables are read: what schema 7 has more is filled in (`schema.fill_in`)."""
+_READS: Final = range(6, schema.SCHEMA_VERSION + 1)
+"""The schemas whose tables are read: what the newest has more is filled in (`schema.fill_in`)."""
 Row = Sequence[Any]
 
 
@@ -94,8 +94,7 @@ def recover(path: Path, target: Path) -> Recovered:
             if name == "message":
                 lost = table.lost
         (orders,) = [each for each in tables if each.table == "message_order"]
-        if schema.schema_version(old) < schema.SCHEMA_VERSION:
-            schema.fill_in(new)
+        schema.fill_in(new, schema.schema_version(old))
         verdicts.fold(new)  # before anything is judged by its state
         found = mend(new, last, lost, orders_whole=not (orders.unreadable or orders.unsound))
         new.execute("COMMIT")

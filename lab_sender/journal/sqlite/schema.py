@@ -39,7 +39,7 @@ from lab_sender.journal import turns
 from lab_sender.journal.asking import of_another_version
 from lab_sender.journal.sqlite.wal import to_wal
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 _RENAMED_IN = 4
 """The schema that has today's names of a file's columns."""
 
@@ -118,12 +118,13 @@ def make(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
-def fill_in(connection: sqlite3.Connection) -> None:
-    """Fill in, within a transaction, what to-7.sql makes of rows: those of a journal of schema 6 were copied."""
+def fill_in(connection: sqlite3.Connection, version: int) -> None:
+    """Fill in, within a transaction, what the steps make of rows: those of a journal of this schema were copied."""
     connection.create_function("refusal_of", 2, _refusal_of, deterministic=True)
-    for statement in _statements(ddl("to-7.sql")):
-        if re.match(r"(?:--[^\n]*\n|\s)*(?:INSERT|UPDATE)\b", statement):
-            connection.execute(statement)
+    for step in range(version + 1, SCHEMA_VERSION + 1):
+        for statement in _statements(ddl(f"to-{step}.sql")):
+            if re.match(r"(?:--[^\n]*\n|\s)*(?:INSERT|UPDATE)\b", statement):
+                connection.execute(statement)
 
 
 def read_older(connection: sqlite3.Connection) -> None:

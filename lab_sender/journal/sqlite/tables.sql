@@ -74,7 +74,8 @@ CREATE TABLE message (
     left_before BOOLEAN NOT NULL DEFAULT FALSE,
     ward TEXT NOT NULL DEFAULT '',
     his_code TEXT NOT NULL DEFAULT '',
-    his_error TEXT NOT NULL DEFAULT ''
+    his_error TEXT NOT NULL DEFAULT '',
+    came TEXT NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX message_control ON message(destination, control_id);
 CREATE INDEX message_source ON message(source_id);
@@ -124,6 +125,7 @@ CREATE TABLE message_order (
     patient_key TEXT,
     send_round INTEGER,
     is_sure BOOLEAN,
+    came TEXT,
     PRIMARY KEY (destination, order_key, message_id, service)
 ) WITHOUT ROWID;
 CREATE INDEX message_order_message ON message_order(message_id);

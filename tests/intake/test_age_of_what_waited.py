@@ -1,0 +1,200 @@
+"""How old is what waited for its document, what came once more, and what retention has left of both: later acts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kit.ages import NEW, OLD, both, house_of, nights, put, read, read_corrected, resend, values
+from kit.core import report, rows
+from kit.destinations import House
+
+from lab_sender.hl7.stamp import with_control_id
+from lab_sender.ids import new_id
+from lab_sender.journal import ActRejected, Journal, order_history
+from lab_sender.journal.order_history import Age
+
+WAITS = report("F1", "14.1", "x.pdf")
+
+
+def _comes(house: House) -> None:
+    """The document that OLD waited for."""
+    house["one"].put("x.pdf", b"%PDF-1.4\n%%EOF\n")
+    house.look()
+
+
+@pytest.fixture
+def old_behind_new(tmp_path: Path, journal: Journal) -> House:
+    """14.1 waits for its document; 99.9 (message 1) passes it and is refused; 14.1 is message 2."""
+    house = house_of(tmp_path, journal, WAITS, NEW)
+    house.refuse("a")
+    _comes(house)
+    assert values(house) == ["14.1"]
+    return house
+
+
+def test_what_waited_is_not_sent_over_what_passed_it(old_behind_new: House) -> None:
+    old_behind_new.refuse("a")
+    old_behind_new.keep()
+    old_behind_new.journal.operator.release(1)
+    old_behind_new.accept("a")
+    for act in (old_behind_new.journal.operator.release, lambda each: resend(old_behind_new.journal, each, "COPY")):
+        with pytest.raises(ActRejected, match=r"overtaken: message 1, "):
+            act(2)
+
+
+def test_what_passed_it_waits_for_it_and_then_goes(old_behind_new: House) -> None:
+    with pytest.raises(ActRejected, match=r"release\.older-waits: message 2, "):
+        old_behind_new.journal.operator.release(1)
+    old_behind_new.accept("a")
+    assert old_behind_new.journal.operator.release(1) == "spooled", "nothing is newer"
+
+
+def test_the_brake_puts_none_of_them_in_the_wrong_place(old_behind_new: House) -> None:
+    old_behind_new.refuse("a")
+    old_behind_new.keep()
+    old_behind_new.journal.operator.release(1)
+    old_behind_new.accept("a")
+    with old_behind_new.journal.store.reading() as db:
+        assert order_history.in_the_way(db, 2) == (1, True)
+
+
+def test_copies_of_both_go_by_their_ages(old_behind_new: House) -> None:
+    journal = old_behind_new.journal
+    old_behind_new.accept("a")
+    journal.operator.release(1)
+    old_behind_new.accept("a")
+    done = journal.operator.resend_messages([1, 2], new_control_id=new_id, restamp=with_control_id)
+    assert (done.rejected, values(old_behind_new)) == ((), ["14.1", "99.9"])
+
+
+def test_a_copy_of_what_waited_is_as_old(old_behind_new: House) -> None:
+    old_behind_new.accept("a")
+    assert resend(old_behind_new.journal, 2, "COPY") == 3
+    with pytest.raises(ActRejected, match=r"release\.older-waits: message 3, "):
+        old_behind_new.journal.operator.release(1)
+    old_behind_new.refuse("a")
+    old_behind_new.keep()
+    old_behind_new.journal.operator.release(1)
+    old_behind_new.accept("a")
+    with pytest.raises(ActRejected, match=r"overtaken: message 1, "):
+        old_behind_new.journal.operator.release(3)
+
+
+def test_what_waited_for_reports_that_were_not_built(tmp_path: Path, journal: Journal) -> None:
+    """It is read again behind the newer one, and held against it."""
+    house = house_of(tmp_path, journal, WAITS, NEW)
+    house.accept("a")
+    _comes(house)
+    house.keep()
+    assert [each[1] for each in rows(journal, "SELECT id, code FROM message ORDER BY id")] == ["", "report.overtaken"]
+    journal.operator.release(2, force=True)
+    read(house)
+    house.accept("a")
+    assert rows(journal, "SELECT state FROM message WHERE id = 3") == [("acked",)]
+    with pytest.raises(ActRejected, match=r"resend\.overtaken: message 3, "):
+        resend(journal, 1, "COPY")
+
+
+def _demanded(journal: Journal, message: int) -> None:
+    (rejected,) = journal.operator.release_messages([message]).rejected
+    raise ActRejected(rejected.code, rejected.text)
+
+
+Act = Callable[[Journal, int], object]
+ACTS: dict[str, Act] = {
+    "release": lambda journal, each: journal.operator.release(each),
+    "resend": lambda journal, each: resend(journal, each, "COPY"),
+    "bulk": _demanded,
+}
+
+
+@pytest.mark.parametrize("act", list(ACTS.values()), ids=list(ACTS))
+def test_what_came_once_more_is_newer(tmp_path: Path, journal: Journal, act: Act) -> None:
+    house = house_of(tmp_path, journal, OLD)
+    house.accept("a")
+    put(house, 2, NEW)
+    house.refuse("a")  # message 2
+    put(house, 3, OLD)
+    house.keep()
+    assert [each[1] for each in house.messages()] == ["acked", "quarantined", "duplicate"]
+    with pytest.raises(ActRejected, match=r"overtaken: message 1, "):
+        act(journal, 2)
+    with journal.store.reading() as db:
+        assert order_history.in_the_way(db, 2) == (1, True)
+
+
+def test_what_came_once_more_by_a_file_that_was_read_again_came_then(tmp_path: Path, journal: Journal) -> None:
+    """The claims decide: the second 14.1 lay in quarantine, before 99.9 in one story and behind it in the other."""
+    house = house_of(tmp_path, journal, OLD, b"{")
+    house.accept("a")
+    put(house, 3, NEW)
+    house.refuse("a")  # message 2
+    house.keep()
+    read_corrected(house, 2, OLD)
+    assert [each[1] for each in house.messages()] == ["acked", "quarantined", "duplicate"]
+    assert journal.operator.release(2) == "spooled", "99.9 came after both"
+
+
+def test_what_came_once_more_by_a_file_behind_it_that_was_read_again(tmp_path: Path, journal: Journal) -> None:
+    house = house_of(tmp_path, journal, OLD)
+    house.accept("a")
+    put(house, 2, NEW)
+    house.refuse("a")  # message 2
+    put(house, 3, b"{")
+    house.keep()
+    read_corrected(house, 3, OLD)
+    assert [each[1] for each in house.messages()] == ["acked", "quarantined", "duplicate"]
+    with pytest.raises(ActRejected, match=r"release\.overtaken: message 1, "):
+        journal.operator.release(2)
+
+
+def test_that_it_came_once_more_is_known_when_retention_has_deleted_it(tmp_path: Path, journal: Journal) -> None:
+    """Its first file stays, for another report of it is in quarantine."""
+    house = house_of(tmp_path, journal, both(NEW, report("F2").replace(b'"14.1"', b"[]")), b"{", NEW)
+    house.accept("a")
+    house.keep()
+    nights(house)
+    assert rows(journal, "SELECT source_id FROM message ORDER BY id") == [(1,), (1,)]
+    read_corrected(house, 2, OLD)
+    assert values(house) == [], "the laboratory has said 99.9 after 14.1"
+
+
+@pytest.mark.parametrize("how", ["waited", "read again"])
+def test_what_retention_has_deleted_is_as_old_as_it_was(tmp_path: Path, journal: Journal, how: str) -> None:
+    """14.1 was sent late and is deleted; 99.9, refused before it was sent, is newer still."""
+    house = house_of(tmp_path, journal, WAITS if how == "waited" else b"{", NEW)
+    house.refuse("a")  # message 1
+    house.keep()
+    if how == "waited":
+        _comes(house)
+    else:
+        read_corrected(house, 1, OLD)
+    assert values(house) == ["14.1"]
+    house.accept("a")
+    house.keep()
+    nights(house)
+    assert rows(journal, "SELECT id FROM message") == [(1,)]
+    assert journal.operator.release(1) == "spooled"
+
+
+def test_of_two_that_neither_waited_nor_were_read_again_ids_decide(tmp_path: Path, journal: Journal) -> None:
+    """The clocks of two machines need not agree."""
+    house = house_of(tmp_path, journal, OLD)
+    house.refuse("a")
+    put(house, 2, NEW)
+    house.accept("a")
+    house.keep()
+    with journal.store.durable() as db:
+        db.execute("UPDATE source SET claim_id = '00000000000000000000' WHERE id = 2")
+    with pytest.raises(ActRejected, match=r"release\.overtaken: message 2, "):
+        journal.operator.release(1)
+
+
+def test_the_order_of_ages() -> None:
+    in_time = {10: Age(10, "C", False), 20: Age(20, "E", False), 15: Age(15, "G", False)}
+    late = {30: Age(30, "D", True), 31: Age(31, "B", True), 32: Age(32, "H", True), 33: Age(33, "D", True)}
+    assert order_history.oldest_first(in_time | late) == [31, 10, 30, 33, 15, 20, 32]
+    same_file = {5: Age(5, "D", False), 40: Age(4, "D", True), 41: Age(6, "D", True)}
+    assert order_history.oldest_first(same_file) == [40, 5, 41]

@@ -1,0 +1,77 @@
+"""A house in which files come, wait, are corrected and are released, and what then goes out of them."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+from kit.core import report
+from kit.destinations import House
+from kit.intake import plan
+from kit.purging import retention
+from lab_sender.config.profile import builtin
+from lab_sender.filing.purge import Purge
+from lab_sender.hl7.stamp import with_control_id
+from lab_sender.intake.compose import Composer, Recipient
+from lab_sender.journal import Journal
+
+PROFILE = builtin(corrections={"suspicious": "send"})
+A, B = Recipient("a", PROFILE), Recipient("b", PROFILE)
+STRICT, STRICT_B = Recipient("a", builtin(require=["PID-7"])), Recipient("b", builtin(require=["PID-7"]))
+OLD, NEW = report("F1", "14.1"), report("F1", "99.9")
+
+
+def house_of(tmp_path: Path, journal: Journal, *files: bytes, to: tuple[Recipient, ...] = (A,)) -> House:
+    """1.json, 2.json, ... dropped one after the other."""
+    house = House(tmp_path, journal, {"one": to})
+    for number, data in enumerate(files, 1):
+        put(house, number, data)
+    house.keep()
+    return house
+
+
+def put(house: House, number: int, data: bytes) -> None:
+    house["one"].put(f"{number}.json", data)
+    house.look()
+
+
+def correct(house: House, number: int, data: bytes) -> None:
+    (house["one"].folders.quarantine / f"{number}.json").write_bytes(data)
+
+
+def read(house: House) -> None:
+    house.keep()
+    house.look()
+
+
+def read_corrected(house: House, number: int, data: bytes) -> None:
+    """A person corrects a file that could not be read, and releases it."""
+    correct(house, number, data)
+    house.journal.operator.release_file(number)
+    read(house)
+
+
+def use(house: House, *to: Recipient) -> None:
+    house["one"].intake.use(plan(Composer(to), poll_s=0.0, settle_s=0.0))
+
+
+def values(house: House, to: str = "a") -> list[str]:
+    """What waits for a destination, in the order in which it goes out."""
+    bodies = [each.body for each in house.journal.delivery.head(to, after_quarantine="continue")]
+    return [each.split(b"OBX|1|")[1].split(b"|")[3].decode() for each in bodies]
+
+
+def resend(journal: Journal, message: int, control_id: str) -> int:
+    return journal.operator.resend(message, new_control_id=control_id, restamp=with_control_id)
+
+
+def both(*each: bytes) -> bytes:
+    return b"[" + b",".join(each) + b"]"
+
+
+def nights(house: House) -> None:
+    """Let retention delete all that it may, now, after a week and after 100 days."""
+    for days in (0, 8, 100):
+        now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
+        purge = Purge(house.journal, {"one": house["one"].folders}, retention(), now=lambda now=now: now)
+        assert purge.night(retention())
