@@ -1,7 +1,7 @@
 """What only Windows can do with files, folders and accounts.
 
 Holds: `CreateFileW` with the share mode that admits readers and renames, with or without writers; `MoveFileExW`; the
-access list of what holds results; what a drive is; `LockFile`; `GetUserNameExW`.
+access list of what holds results; what a drive is; when a file changed; `LockFile`; `GetUserNameExW`.
 Promises: the descriptor is had only while nobody has the file open for writing, also over SMB, whose servers enforce
 share modes; as long as it is open, no writer comes in, and our own rename goes through. A rename is on the disk when
 it returns, and overwrites nothing unless it says so.
@@ -34,6 +34,18 @@ if sys.platform == "win32":
         wintypes.LPCWSTR, wintypes.DWORD, wintypes.DWORD, ctypes.c_void_p, wintypes.DWORD, wintypes.DWORD,
         wintypes.HANDLE,
     ]  # fmt: skip
+
+    class _BasicInfo(ctypes.Structure):
+        """FILE_BASIC_INFO: times in 100 ns since 1601."""
+
+        _fields_ = (
+            ("created", ctypes.c_int64), ("read", ctypes.c_int64), ("written", ctypes.c_int64),
+            ("changed", ctypes.c_int64), ("attributes", wintypes.DWORD),
+        )  # fmt: skip
+
+    _BASIC_INFO, _EPOCH = 0, 116_444_736_000_000_000
+    _information = _kernel.GetFileInformationByHandleEx
+    _information.argtypes = [wintypes.HANDLE, ctypes.c_int, ctypes.c_void_p, wintypes.DWORD]
 
     _NAME_SAM_COMPATIBLE = 2
     """`DOMAIN\\name`."""
@@ -108,6 +120,13 @@ if sys.platform == "win32":
         if handle is None or handle == _INVALID:
             raise _error(path)
         return msvcrt.open_osfhandle(handle, os.O_RDONLY | os.O_BINARY)
+
+    def changed_ns(descriptor: int) -> int:
+        """Return when content, name or attributes of an open file changed last, in ns since 1970; 0: not kept."""
+        info = _BasicInfo()
+        handle = msvcrt.get_osfhandle(descriptor)
+        known = _information(handle, _BASIC_INFO, ctypes.byref(info), ctypes.sizeof(info))
+        return max(0, (info.changed - _EPOCH) * 100) if known else 0
 
     def open_to_append(path: str) -> int:
         """Open a file to write behind its end, making it at need; returns a descriptor.

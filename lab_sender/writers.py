@@ -25,7 +25,7 @@ if sys.platform == "linux":
 else:
     fcntl = None
 if sys.platform == "win32":
-    from lab_sender.windows import has_root, is_remote, open_without_writers, share_of
+    from lab_sender.windows import changed_ns, has_root, is_remote, open_without_writers, share_of
 
 Hold = int
 """A descriptor that keeps writers out of a file (Windows)."""
@@ -151,15 +151,28 @@ def can_be_asked(folder: Path) -> bool:
 def closed_by_its_writer(path: AnyPath) -> bool | None:
     """Ask whether a file has no writer now; None where nobody can say."""
     try:
-        descriptor = _open(path)
+        return None if at_rest_since(path) is None else True
     except StillChanging:
         return False
+
+
+def at_rest_since(path: AnyPath) -> int | None:
+    """Return since when a file without a writer has its content and its name, in ns of the clock of its disk.
+
+    Far ahead where the disk does not keep that; None where nobody can say that it has no writer. Raises StillChanging
+    while it has one.
+    """
+    try:
+        descriptor = _open(path)
     except OSError:
         return None
     try:
-        if WINDOWS:
-            return True
-        return None if (written := _lease(descriptor)) is None else not written
+        if sys.platform == "win32":
+            return changed_ns(descriptor) or sys.maxsize
+        written = _lease(descriptor)
+        if written:
+            raise StillChanging
+        return None if written is None else os.fstat(descriptor).st_ctime_ns
     finally:
         os.close(descriptor)
 

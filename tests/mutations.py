@@ -1777,6 +1777,26 @@ MUTATIONS = (
         ("cli/test_map.py",),
     ),
     Mutation(
+        "what comes while a look goes on waits for what came before it", "intake/arrivals.py",
+        "since_ns < self._began_ns))", "since_ns > 0))",
+        ("intake/test_arrivals.py",),
+    ),
+    Mutation(
+        "so does a file whose marker comes then", "intake/arrivals.py",
+        "if earlier is not None or any(each in closed", "if True or any(each in closed",
+        ("intake/test_arrivals.py",),
+    ),
+    Mutation(
+        "it waits for no longer than that", "intake/arrivals.py",
+        "self._wants_another |= not (is_here or seen_earlier)", "self._wants_another |= False",
+        ("intake/test_arrivals.py",),
+    ),
+    Mutation(
+        "the clock of a share is not ours", "intake/arrivals.py",
+        "(self._has_our_clock and since_ns", "(True and since_ns",
+        ("intake/test_arrivals.py",),
+    ),
+    Mutation(
         "the look anew at what was closed during a look", "intake/arrivals.py",
         "            closed = {*closed, *self._closed_meanwhile(meanwhile(), names)}\n",
         "            closed = {*closed, *meanwhile()}\n",

@@ -2,9 +2,10 @@
 
 Holds: what earlier looks saw of each name, the rule that calls a file complete, and the rule that keeps their order.
 Promises: a file is complete by its marker, its writer's closing or renaming, or two looks `settle` apart; one that a
-writer is known to have open is not. Order is by modification time, then name: no file is called before an older one
-that still settles, for `settle` at most. Of very many files the oldest are looked at first, so that their messages
-leave while the others wait. Temporary names, folders, links and devices are never called.
+writer is known to have open is not. What came while a look went on waits for the next one, which sees what came
+before it, unless its writer is known to be done. Order is by modification time, then name: no file is called before
+an older one that still settles, for `settle` at most. Of very many files the oldest are looked at first: their
+messages leave while the others wait. Temporary names, folders, links and devices are never called.
 Never: opens anything but a regular file, and never renames.
 """
 
@@ -33,6 +34,8 @@ _FIRST, _AT_ONCE = 2000, 10_000
 """So many files are judged by the first look that finds more, and by those that follow at once."""
 _EMPTY_SETTLE_FACTOR = 10
 """An empty file is more likely one whose first byte has not come yet."""
+_GRAIN_NS = 20_000_000
+"""By so much the times of files may lie behind the clock."""
 
 
 class _Seen(Struct, frozen=True):
@@ -71,6 +74,8 @@ class Arrivals:
         """The oldest turn that the last look left for the next one; None: it judged all that it saw."""
         self._oddities: set[str] = set()
         self._ask_writers = writers.can_be_asked(outbox)
+        self._has_our_clock = writers.is_local(outbox)
+        self._began_ns, self._wants_another = 0, False
         self.use(settings)
 
     def use(self, settings: Intake) -> None:
@@ -85,6 +90,11 @@ class Arrivals:
     def unsettled(self) -> bool:
         """True while some file was seen that is not complete yet, or that waits for an older one."""
         return bool(self._seen) or self._held
+
+    @property
+    def wants_another(self) -> bool:
+        """True where a file has come too late for the last look, and is complete for the next one."""
+        return self._wants_another
 
     @property
     def saw_all(self) -> bool:
@@ -110,6 +120,7 @@ class Arrivals:
         now = self._clock()
         markers: dict[str, list[str]] = {}
         with_markers = self._names.marker
+        self._began_ns, self._wants_another = time.time_ns() - _GRAIN_NS, False
         names = {look.name: look for look in self._judged_now(markers)}
         if not with_markers:
             closed = {*closed, *self._closed_meanwhile(meanwhile(), names)}
@@ -121,8 +132,14 @@ class Arrivals:
         for name, look in names.items():
             seen = known.get(name)
             if seen is None or seen.look != look:
-                seen = _Seen(look, now)
-                if not with_markers and not self._is_complete(look, before.get(name), name in closed, now):
+                seen, earlier = _Seen(look, now), before.get(name)
+                if earlier is not None and earlier.look != look:
+                    earlier = None
+                if with_markers:
+                    is_complete = name not in self._markers or self._is_marked(look, earlier, closed, now)
+                else:
+                    is_complete = self._is_complete(look, earlier, name in closed, now)
+                if not is_complete:
                     continue
             if not with_markers or name in self._markers:
                 self._complete[name] = seen  # one that could not be claimed stays complete
@@ -271,28 +288,47 @@ class Arrivals:
         self._held = count < len(complete)
         return complete[:count]
 
-    def _is_complete(self, look: Look, before: _Seen | None, closed: bool, now: float) -> bool:
+    def _is_complete(self, look: Look, earlier: _Seen | None, closed: bool, now: float) -> bool:
         if closed and look.size:
             return True
-        if before is None or before.look != look:
-            before = _Seen(look, now)
-            waited = self._closed_long_ago(look)
-        else:
+        if self._closed_long_ago(look, earlier is not None):
+            return True
+        if earlier is not None:
             settle_s = self._settle_s if look.size else self._settle_s * _EMPTY_SETTLE_FACTOR
-            waited = now - before.since_s >= settle_s and self._has_no_writer(look.name)
-        if not waited:
-            self._seen[look.name] = before
-        return waited
+            if now - earlier.since_s >= settle_s and self._has_no_writer(look.name):
+                return True
+        self._seen[look.name] = earlier or _Seen(look, now)
+        return False
 
-    def _closed_long_ago(self, look: Look) -> bool:
-        """Two signs at the first look: old by the wall clock, and known to have no writer."""
+    def _is_marked(self, look: Look, earlier: _Seen | None, closed: Collection[str], now: float) -> bool:
+        markers = self._markers[look.name]
+        if earlier is not None or any(each in closed or self._was_here(each) for each in markers):
+            return True
+        self._seen[look.name] = _Seen(look, now)
+        return False
+
+    def _closed_long_ago(self, look: Look, seen_earlier: bool) -> bool:
+        """Two signs at once: old by the wall clock, and known to have no writer."""
         age_s = time.time() - look.mtime_ns / 1e9
         return (
             look.size > 0
             and age_s >= self._settle_s
             and self._ask_writers
-            and writers.closed_by_its_writer(self._prefix + look.name) is True
+            and self._was_here(look.name, seen_earlier=seen_earlier)
         )
+
+    def _was_here(self, name: str, *, seen_earlier: bool = False) -> bool:
+        """Say whether a file without a writer lay here before this look began.
+
+        What comes while a look goes on may be seen without an older one that came before it.
+        """
+        try:
+            since_ns = writers.at_rest_since(self._prefix + name)
+        except writers.StillChanging:
+            return False
+        is_here = since_ns is not None and (seen_earlier or (self._has_our_clock and since_ns < self._began_ns))
+        self._wants_another |= not (is_here or seen_earlier)
+        return is_here
 
     def _has_no_writer(self, name: str) -> bool:
         return not self._ask_writers or writers.closed_by_its_writer(self._prefix + name) is not False

@@ -32,6 +32,8 @@ from lab_sender.log import say
 
 _MOST_BYTES = 16 << 20
 """A batch is closed when it has so many bytes."""
+_SOON_S = 0.02
+"""After so long the next look sees what was there when a file came that this one saw too late."""
 
 
 class Intake:
@@ -244,6 +246,8 @@ class Intake:
             return
         if self._arrivals.unsettled or self._batches.waiting:
             wait_s = min(wait_s, self._plan.settings.settle_s)
+        if self._arrivals.wants_another:
+            wait_s = min(wait_s, _SOON_S)
         self._beat(wait_s)
         with self._bell:
             if not (self._rung or self._closed or self._stopping.is_set()):  # a stop may have rung before the look

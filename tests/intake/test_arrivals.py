@@ -5,17 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
+from kit.core import until
 from kit.intake import section
 
+from lab_sender import files, writers
 from lab_sender.intake import arrivals
 from lab_sender.intake.arrivals import Arrivals
 
 LINUX = pytest.mark.skipif(sys.platform not in ("linux", "win32"), reason="this system knows of no writers")
 LONG_AGO = 10**18
+GRAIN_NS = arrivals._GRAIN_NS
 TICK_NS = 100
 """The least between two times of files that NTFS keeps apart."""
 
@@ -57,7 +62,7 @@ def test_what_was_a_marker_is_none_by_other_settings(tmp_path: Path) -> None:
     arrivals = Arrivals(tmp_path, section(settle_s=0.0, marker=".ok", temporary=()))
     for name in ("a.hl7", "a.hl7.ok"):
         (tmp_path / name).write_bytes(b"x")
-    assert [look.name for look in arrivals.complete(())] == ["a.hl7"]  # and it could not be claimed
+    assert [look.name for look in arrivals.complete({"a.hl7.ok"})] == ["a.hl7"]  # and it could not be claimed
     arrivals.use(section(settle_s=0.0, marker="", temporary=("*.tmp",)))
     (tmp_path / "b.tmp").write_bytes(b"x")
     assert {look.name for look in arrivals.complete({"a.hl7.ok"})} == {"a.hl7", "a.hl7.ok"}
@@ -70,7 +75,7 @@ def test_what_was_complete_without_a_marker_waits_for_one_by_other_settings(outb
     outbox.arrivals.use(section(settle_s=100.0, marker=".ok", temporary=()))
     assert outbox.look(after_s=1000) == []
     outbox.put("a.ok")
-    assert outbox.look() == ["a"]
+    assert outbox.look("a.ok") == ["a"]
 
 
 def test_two_looks_apart_that_saw_the_same(outbox: Outbox) -> None:
@@ -140,6 +145,7 @@ def test_an_old_file_without_a_writer_is_complete_at_the_first_look(outbox: Outb
     os.utime(outbox.put("empty", b""), ns=(LONG_AGO, LONG_AGO))
     with (outbox.folder / "open").open("r+b"):
         assert outbox.look() == ["old"]
+    assert not outbox.arrivals.wants_another
 
 
 def test_where_nobody_can_be_asked_two_looks_decide(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,9 +165,9 @@ def test_a_marker_completes_and_only_a_marker(tmp_path: Path) -> None:
     assert outbox.look(after_s=5000) == []
     outbox.put("a.ok", b"")
     outbox.put("nobody.ok", b"")
-    assert outbox.look() == ["a"]
+    assert outbox.look("a.ok") == ["a"]
     outbox.put("b.ok", b"")
-    assert set(outbox.look()) == {"a", "b"}
+    assert set(outbox.look("b.ok")) == {"a", "b"}
     assert outbox.arrivals.taken("a") == [tmp_path / "a.ok"]
 
 
@@ -175,8 +181,8 @@ def test_temporary_names_are_never_complete(outbox: Outbox) -> None:
 
 
 def test_order_is_by_time_then_name(outbox: Outbox) -> None:
-    for name, time in (("c", 100), ("b", 200), ("a", 200), ("d", 0)):
-        os.utime(outbox.put(name), ns=(LONG_AGO, LONG_AGO + time))
+    for name, turn in (("c", 100), ("b", 200), ("a", 200), ("d", 0)):
+        os.utime(outbox.put(name), ns=(LONG_AGO, LONG_AGO + turn))
     assert outbox.look("a", "b", "c", "d") == ["d", "c", "a", "b"]
 
 
@@ -282,6 +288,63 @@ def test_what_comes_during_a_look_does_not_overtake_what_it_leaves(outbox: Outbo
 
     found = outbox.arrivals.complete(names, meanwhile=during_the_look)
     assert [look.name for look in found] == names[:2]
+
+
+@LINUX
+@pytest.mark.parametrize("marker", ["", ".ok"])
+def test_what_comes_during_a_listing_waits_for_what_came_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, marker: str
+) -> None:
+    """A folder is not listed in one instant: the place of the older one has been passed when both come."""
+    outbox = Outbox(tmp_path, marker)
+
+    def put(name: str, turn: int) -> None:
+        os.utime(outbox.put(name), ns=(LONG_AGO + turn, LONG_AGO + turn))
+        if marker:
+            outbox.put(name + marker)
+
+    def passing(folder: Path) -> Iterator[os.DirEntry[str]]:
+        found = [*os.scandir(folder)]
+        yield from found
+        if {each.name for each in found} == {"first", "first" + marker}:
+            put("older", 1)
+            put("newer", 2)
+            yield from (each for each in os.scandir(folder) if each.name.startswith("newer"))
+
+    put("first", 0)
+    monkeypatch.setattr(arrivals, "_GRAIN_NS", GRAIN_NS)
+    seen_ns = time.time_ns() + GRAIN_NS
+    until(lambda: time.time_ns() > seen_ns, "a file that has lain there for a while")
+    monkeypatch.setattr(files, "entries", passing)
+    assert outbox.look() == ["first"]
+    assert outbox.arrivals.wants_another
+    (tmp_path / "first").unlink()
+    monkeypatch.setattr(arrivals, "_GRAIN_NS", -(10**9))  # a look of a second later
+    assert outbox.look() == ["older", "newer"]
+
+
+@LINUX
+def test_what_the_disk_gives_no_time_of_waits_for_the_next_look(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.utime(outbox.put("a"), ns=(LONG_AGO, LONG_AGO))
+    monkeypatch.setattr(writers, "at_rest_since", lambda _: sys.maxsize)
+    assert outbox.look() == []
+    assert outbox.arrivals.wants_another
+    assert outbox.look() == ["a"]
+
+
+@LINUX
+def test_the_clock_of_a_share_says_nothing_of_when_a_look_began(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows knows of writers there; a server's clock may be behind."""
+    monkeypatch.setattr(writers, "is_local", lambda _: False)
+    share = Outbox(outbox.folder)
+    os.utime(share.put("a"), ns=(LONG_AGO, LONG_AGO))
+    monkeypatch.setattr(writers, "at_rest_since", lambda _: 1)
+    assert share.look() == []
+    assert share.look() == ["a"]
 
 
 def test_an_outbox_that_is_away_says_so(outbox: Outbox) -> None:
