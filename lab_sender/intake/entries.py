@@ -56,5 +56,5 @@ def overtaken(message: NewMessage, newer: int) -> NewMessage:
     )
     return NewMessage(
         message.place, "quarantined", message.digest, code="report.overtaken", reason=text,
-        orders=message.orders, patient_key=message.patient_key, destination=message.destination, came=message.came,
+        destination=message.destination, came=message.came,
     )  # fmt: skip

@@ -222,7 +222,7 @@ def _duplicate(message: NewMessage, same_as: int | str) -> NewMessage:
         "the same content was received before and is the newest for its orders;"
         f" `lab-sender resend {ref} --new-id` sends it again."
     )
-    return _same_as(message, same_as, "message.duplicate", text)
+    return _same_as(message, same_as, "message.duplicate", text)._replace(is_once_more=True)
 
 
 def _as_before(message: NewMessage, same_as: int) -> NewMessage:

@@ -85,11 +85,11 @@ class Age(NamedTuple):
     """How old a message is: by ids, and by the claim of its file.
 
     Ids need no clock, so they decide between two that are not `late`. The id of one that is says when it was spooled,
-    not when its file came: that waited, or was read again.
+    not when its file came: that waited, or was read again. None: nobody knows its claim.
     """
 
     message: int
-    claim: str
+    claim: str | None
     is_late: bool
 
 
@@ -101,14 +101,14 @@ def ages(db: Db, message_ids: Collection[int]) -> dict[int, Age]:
 
 def oldest_first(age: Mapping[int, Age]) -> list[int]:
     """Put messages in the order of their ages: each late one behind the last of the others that is older."""
-    in_time = sorted((each.claim, each.message) for each in age.values() if not each.is_late)
+    in_time = sorted((each.claim or "", each.message) for each in age.values() if not each.is_late)
     last = list(accumulate((message for _, message in in_time), max, initial=0))
 
     def turn(message_id: int) -> tuple[int, bool, str, int, int]:
         message, claim, is_late = age[message_id]
         if not is_late:
             return message, False, "", 0, message_id
-        return last[bisect_left(in_time, (claim, message))], True, claim, message, message_id
+        return last[bisect_left(in_time, (claim or "", message))], True, claim or "", message, message_id
 
     return sorted(age, key=turn)
 
@@ -127,7 +127,7 @@ def overtaken_by(
     asked = [(destination, key, message_id) for key in keys]
     later = _newest(db, "later", asked, at_end=at_end, together=json.dumps(sorted(together)))
     if later is not None:
-        return later
+        return later[0]
     history = entries(db, keys, destination)
     for fact in facts:
         last = next(
@@ -185,18 +185,15 @@ def file_overtaken_by(db: Db, readings: Sequence[int], at: str) -> tuple[int, st
     """
     known = json.dumps(list(readings))
     orders = db.execute(_SQL["orders_of_file"], {"readings": known, "at": at}).fetchall()
-    newest = _newest(db, "later_of_another_file", orders, readings=known)
-    if newest is None:
-        return None
-    return newest, str(db.execute(_SQL["destination"], {"id": newest}).fetchone()[0])
+    return _newest(db, "later_of_another_file", orders, readings=known)
 
 
-def _newest(db: Db, name: str, orders: Sequence[tuple[Any, ...]], **values: Any) -> int | None:
-    """Ask for the newest later message of each order (destination, key, message) and return the newest of all."""
+def _newest(db: Db, name: str, orders: Sequence[tuple[Any, ...]], **values: Any) -> tuple[int, str] | None:
+    """Ask for the newest later message of each order (destination, key, message); return that of all, and where."""
     age, bound = ages(db, [message_id for _, _, message_id in orders]), {"longest": LONGEST - 1}
     asked = (
         {"destination": destination, "key": key, "id": message_id, **_aged(age[message_id]), **bound, **values}
         for destination, key, message_id in orders
     )
-    found = (db.execute(_SQL[name], each).fetchone() for each in asked)
-    return max((int(row[0]) for row in found if row is not None), default=None)
+    found = ((db.execute(_SQL[name], each).fetchone(), each["destination"]) for each in asked)
+    return max(((int(row[0]), destination) for row, destination in found if row is not None), default=None)

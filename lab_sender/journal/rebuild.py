@@ -109,8 +109,9 @@ def _exchange(db: Db, message: Facts, new: NewMessage, body: bytes) -> None:
     """Exchange a message's bytes, and what it says of its orders."""
     turns.hand_on(db, message.id)
     db.execute(_SQL["bytes"], {"id": message.id, "body": body, "crc32": zlib.crc32(body)})
+    came, age = db.execute(_SQL["age"], {"id": message.id}).fetchone() or (None, None)
     db.execute(_SQL["orders_go"], {"id": message.id})
-    target = {"id": message.id, "destination": message.destination}
+    target = {"id": message.id, "destination": message.destination, "came": came, "age": age}
     db.executemany(_SQL["order"], [order._asdict() | target for order in new.orders])
     turns.give(db, message.id, body)
     turns.keep_apart_behind(db, message.id)

@@ -165,7 +165,6 @@ class RetentionBook:
             if control_id and not is_id(control_id):  # ours are never given again
                 used = {"destination": destination, "control_id": control_id.rstrip(" "), "id": message_id}
                 db.execute(_SQL["used_id"], used)
-        db.execute(_SQL["keep_came"], values)
         db.execute(_SQL["keep_orders"], values)
         kept = db.execute(_SQL["kept_orders"], values).fetchall()
         deleted = db.execute(_SQL["delete_messages"], values).rowcount

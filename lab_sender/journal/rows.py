@@ -35,7 +35,8 @@ class NewMessage(NamedTuple):
     A duplicate shares the fate of the message it is the same as: an id, or the control id of one in its batch.
     One that `holds_orders` keeps later messages of its orders back while it is in quarantine. `built`: made of a
     report, here. `destination` is empty where it is for that of its whole batch. `came` is the claim by which its
-    file is as old as it is, where that waited or was read again.
+    file is as old as it is, where that waited or was read again. `is_once_more`: the laboratory has said the same
+    again.
     """
 
     place: str
@@ -55,6 +56,7 @@ class NewMessage(NamedTuple):
     findings: tuple[Finding, ...] = ()
     destination: str = ""
     came: str = ""
+    is_once_more: bool = False
 
     @property
     def order_keys(self) -> tuple[str, ...]:

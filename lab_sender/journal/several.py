@@ -210,6 +210,7 @@ def _part(
     by_order = defaultdict[tuple[str, str], list[int]](list)
     age = order_history.ages(db, [each.id for each in messages])
     rank = {each: n for n, each in enumerate(order_history.oldest_first(age))}
+    files.sort(key=lambda file: min(rank.get(each, len(rank)) for each in file.weighed.replaces))
     place = rank if what == "resend" else {each: each for each in rank}
     for each in sorted(messages, key=lambda each: rank[each.id], reverse=True):  # the newest first
         if each.id in settled:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ from lab_sender.journal.statements import Statements
 _SQL: Final = Statements("spool")
 _COUNTED: Final = itemgetter(3, 7)
 """Destination and state in a message's row."""
+_SAME_AS: Final = 10
+"""Its place there."""
 
 
 class SpoolBook:
@@ -274,15 +276,17 @@ class _Rows:
         self.messages: list[tuple[Any, ...]] = []
         self.wires: list[Sequence[object]] = []
         self.orders: list[Sequence[object]] = []
+        self.again: list[Mapping[str, object]] = []
         self.remarks: list[Sequence[object]] = []
         self.finished: set[int] = set()
-        self.of: dict[str, Sequence[Sequence[object]]] = {
+        self.of: dict[str, Sequence[Values]] = {
             "source": self.sources,
             "file": self.files,
             "owe": self.owed,
             "message": self.messages,
             "wire": self.wires,
             "order": self.orders,
+            "again": self.again,
             "remark": self.remarks,
         }
         """The rows, by the statement that writes them."""
@@ -332,6 +336,10 @@ class _Rows:
             if message.body is not None:
                 self.wires.append((message_id, message.body, zlib.crc32(message.body)))
             self.orders += [(*order, message_id, destination) for order in message.orders]
+            if message.is_once_more:
+                came = message.came
+                age = {"claim_id": came or source.claim_id, "age": None if came else message_id}
+                self.again.append({"id": self.messages[-1][_SAME_AS], **age})
         if through - waits or not waits:
             self.finished.add(source_id)
 

@@ -133,7 +133,8 @@ def test_fault_96_a_marker_of_the_base_name_completes_all_of_that_name_together(
     arrivals = Arrivals(tmp_path, section(settle_s=0.0, marker=".ok", temporary=()))
     for name in ("F1.hl7", "F1.pdf", "F1.ok", "G", "G.hl7", "G.ok"):
         (tmp_path / name).write_bytes(b"x")
-    assert {look.name for look in arrivals.complete({"F1.ok", "G.ok"})} == {"F1.hl7", "F1.pdf", "G"}  # G.ok is that of G
+    complete = arrivals.complete({"F1.ok", "G.ok"})
+    assert {look.name for look in complete} == {"F1.hl7", "F1.pdf", "G"}  # G.ok is that of G
     assert arrivals.taken("F1.hl7") == []  # the other one still needs it
     assert arrivals.taken("F1.pdf") == [tmp_path / "F1.ok"]
     assert arrivals.taken("G") == [tmp_path / "G.ok"]

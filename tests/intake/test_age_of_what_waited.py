@@ -6,14 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from kit.ages import NEW, OLD, both, house_of, nights, put, read, read_corrected, resend, values
+from kit.ages import NEW, OLD, both, correct, house_of, nights, put, read, read_corrected, resend, values
 from kit.core import report, rows
 from kit.destinations import House
+from kit.patients import PATIENT_ID
 
+from lab_sender.hl7.orders import OrderFact
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.ids import new_id
-from lab_sender.journal import ActRejected, Journal, order_history
+from lab_sender.journal import ActRejected, Journal, NewMessage, order_history
 from lab_sender.journal.order_history import Age
+from lab_sender.journal.statements import Statements
 
 WAITS = report("F1", "14.1", "x.pdf")
 
@@ -198,3 +201,193 @@ def test_the_order_of_ages() -> None:
     assert order_history.oldest_first(in_time | late) == [31, 10, 30, 33, 15, 20, 32]
     same_file = {5: Age(5, "D", False), 40: Age(4, "D", True), 41: Age(6, "D", True)}
     assert order_history.oldest_first(same_file) == [40, 5, 41]
+
+
+@pytest.mark.parametrize("when", ["while it waits", "behind the copy", "once it was delivered"])
+def test_a_copy_of_what_came_once_more_is_as_new(tmp_path: Path, journal: Journal, when: str) -> None:
+    """14.1, 99.9 (message 2, refused), 14.1 again; 14.1 is refused and goes out as a copy."""
+    house = house_of(tmp_path, journal, OLD, NEW)
+    refused = journal.delivery.head("a", after_quarantine="continue")[1]
+    journal.delivery.quarantined(refused, code="refused", reason="The HIS answered AE.")
+    put(house, 3, OLD)
+    house.keep()
+    assert [each[1] for each in house.messages()] == ["spooled", "quarantined", "duplicate"]
+    house.refuse("a")
+    assert resend(journal, 1, "COPY") == 4
+    if when == "while it waits":
+        assert journal.operator.release(2) == "spooled"
+        assert values(house) == ["99.9", "14.1"]
+        return
+    house.accept("a")
+    if when == "once it was delivered":
+        house.keep()
+        nights(house)
+    with pytest.raises(ActRejected, match=r"release\.overtaken: message 4, "):
+        journal.operator.release(2)
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_that_it_came_once_more_outlives_the_copy(tmp_path: Path, journal: Journal, copied: bool) -> None:
+    house = house_of(tmp_path, journal, OLD, b"{", OLD)
+    house.accept("a")
+    if copied:
+        resend(journal, 1, "COPY")
+        house.accept("a")
+    for _ in range(2):  # what points to another one goes first
+        house.keep()
+        nights(house)
+    assert rows(journal, "SELECT id FROM message") == []
+    read_corrected(house, 2, NEW)
+    assert values(house) == [], "the laboratory has said 14.1 after 99.9"
+
+
+def test_what_a_file_has_said_before_it_does_not_say_once_more(tmp_path: Path, journal: Journal) -> None:
+    """It has grown by another report, and is forced for that."""
+    house = house_of(tmp_path, journal, OLD)
+    house.accept("a")
+    next(iter(house["one"].claimed.glob("*1.json"))).write_bytes(both(OLD, report("F2", "5.0")))
+    put(house, 2, NEW)
+    house.accept("a")
+    house.keep()
+    journal.operator.release_file(1, force=True)
+    read(house)
+    assert values(house) == ["5.0"]
+    house.accept("a")
+    with pytest.raises(ActRejected, match=r"resend\.overtaken: message 2, "):
+        resend(journal, 1, "COPY")
+    assert resend(journal, 2, "COPY") == 5
+
+
+def test_what_came_once_more_is_as_new_when_it_is_built_anew(tmp_path: Path, journal: Journal) -> None:
+    house = house_of(tmp_path, journal, OLD, NEW)
+    refused = journal.delivery.head("a", after_quarantine="continue")[1]
+    journal.delivery.quarantined(refused, code="refused", reason="The HIS answered AE.")
+    put(house, 3, OLD)
+    house.keep()
+    original = journal.rebuilding.original(1)
+    with journal.store.reading() as db:
+        facts = [OrderFact(*each) for each in db.execute(Statements("order_history")["facts"], {"id": 1})]
+    new = NewMessage(
+        original.place, "spooled", original.digest, body=original.body, control_id="BUILT", orders=tuple(facts),
+        patient_key=PATIENT_ID + "^",
+    )  # fmt: skip
+    assert journal.rebuilding.rebuilt(original, new) == "spooled"
+    with pytest.raises(ActRejected, match=r"release\.overtaken: message 1, "):
+        journal.operator.release(2)
+
+
+def test_the_same_by_an_older_file_makes_nothing_older(tmp_path: Path, journal: Journal) -> None:
+    house = house_of(tmp_path, journal, b"{", NEW)
+    house.refuse("a")  # message 1, 99.9
+    put(house, 3, OLD)
+    house.accept("a")
+    house.keep()
+    read_corrected(house, 1, OLD)
+    assert [each[1] for each in house.messages()] == ["quarantined", "acked", "duplicate"]
+    with pytest.raises(ActRejected, match=r"release\.overtaken: message 2, "):
+        journal.operator.release(1)
+
+
+def test_a_copy_takes_the_age_of_an_original_that_retention_deletes(tmp_path: Path, journal: Journal) -> None:
+    house = house_of(tmp_path, journal, WAITS, NEW)
+    house.refuse("a")  # message 1
+    _comes(house)
+    house.accept("a")
+    assert resend(journal, 2, "COPY") == 3
+    house.accept("a")
+    house.keep()
+    nights(house)
+    assert rows(journal, "SELECT id FROM message") == [(1,)]
+    assert journal.operator.release(1) == "spooled", "the copy is as old as 14.1"
+
+
+def test_ids_decide_also_when_one_is_deleted(tmp_path: Path, journal: Journal) -> None:
+    house = house_of(tmp_path, journal, OLD)
+    house.refuse("a")
+    put(house, 2, NEW)
+    house.accept("a")
+    house.keep()
+    with journal.store.durable() as db:
+        db.execute("UPDATE source SET claim_id = '00000000000000000000' WHERE id = 2")
+    nights(house)
+    assert rows(journal, "SELECT id FROM message") == [(1,)]
+    with pytest.raises(ActRejected, match=r"release\.overtaken: message 2, "):
+        journal.operator.release(1)
+
+
+def test_where_nobody_knows_when_it_came_a_person_decides(tmp_path: Path, journal: Journal) -> None:
+    """An older lab-sender on the same journal, whose retention knows no `came`."""
+    house = house_of(tmp_path, journal, b"{", NEW)
+    house.accept("a")
+    house.keep()
+    nights(house)
+    with journal.store.durable() as db:
+        db.execute("UPDATE message_order SET came = NULL, age = NULL")
+    read_corrected(house, 1, OLD)
+    assert (values(house), [each[2] for each in house.messages()]) == ([], ["report.overtaken"])
+
+
+@pytest.mark.parametrize("act", ["release", "in bulk"])
+def test_what_was_overtaken_by_what_retention_has_deleted_can_be_forced(
+    tmp_path: Path, journal: Journal, act: str
+) -> None:
+    """Another report of its file was delivered, so its orders are known."""
+    house = house_of(tmp_path, journal, both(OLD, report("F2").replace(b'"14.1"', b"[]")))
+    house.accept("a")
+    put(house, 2, NEW)
+    house.accept("a")
+    house.keep()
+    nights(house)
+    assert [each[0] for each in rows(journal, "SELECT id FROM message ORDER BY id")] == [1, 2]
+    with pytest.raises(ActRejected, match=r"release\.overtaken: message 3, delivered to a"):
+        journal.operator.release(2)
+    if act == "release":
+        assert journal.operator.release(2, force=True) == "outbox"
+    else:
+        assert len(journal.operator.release_messages([2], force=True).done) == 1
+
+
+@pytest.mark.parametrize("rule", ["hold-order", "hold-patient"])
+def test_what_was_overtaken_holds_nothing_newer_back(tmp_path: Path, journal: Journal, rule: str) -> None:
+    house = house_of(tmp_path, journal, WAITS, NEW)
+    house.accept("a")
+    _comes(house)
+    house.keep()
+    assert house.messages()[1][2] == "report.overtaken"
+    put(house, 3, report("F1", "77.7"))
+    assert [each.id for each in journal.delivery.head("a", after_quarantine=rule)] == [3]
+    assert rows(journal, "SELECT patient_turn <> 0 FROM message WHERE id = 3") == [(True,)], "no barrier"
+
+
+def test_two_that_are_forced_together_go_by_their_age(tmp_path: Path, journal: Journal) -> None:
+    house = house_of(tmp_path, journal, WAITS, report("F1", "55.5", "y.pdf"), NEW)
+    house.accept("a")
+    house["one"].put("y.pdf", b"%PDF-1.4 y\n%%EOF\n")
+    house.look()
+    _comes(house)
+    house.keep()
+    assert [each[2] for each in house.messages()][1:] == ["report.overtaken"] * 2
+    journal.operator.release_messages([2, 3], force=True)
+    read(house)
+    assert values(house) == ["14.1", "55.5"]
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_of_one_file_what_took_a_place_is_as_old_as_what_had_it(
+    tmp_path: Path, journal: Journal, copied: bool
+) -> None:
+    """Its first report could not be built; its second one, of the same order, was delivered."""
+    house = house_of(tmp_path, journal, both(report("F1").replace(b'"14.1"', b"[]"), NEW))
+    house.accept("a")  # message 2
+    house.keep()
+    correct(house, 1, both(OLD, NEW))
+    journal.operator.release(1)
+    read(house)
+    house.refuse("a")
+    read_again = rows(journal, "SELECT MAX(id) FROM message WHERE state = 'quarantined'")[0][0]
+    if copied:
+        copy = {"new_control_id": "COPY", "restamp": with_control_id}
+        read_again = journal.operator.resend(read_again, force=True, **copy)
+        house.refuse("a")
+    with pytest.raises(ActRejected, match=r"release\.overtaken: message 2, "):
+        journal.operator.release(read_again)

@@ -11,8 +11,13 @@ FROM message WHERE id = :id;
 INSERT INTO wire (message_id, body, crc32) VALUES (:copy, :body, :crc32);
 
 -- name: copied_orders
-INSERT INTO message_order (destination, order_key, message_id, service, status, reported)
-SELECT destination, order_key, :copy, service, status, reported FROM message_order WHERE message_id = :id;
+-- It is as old as what it is a copy of.
+INSERT INTO message_order (destination, order_key, message_id, service, status, reported, came, age)
+SELECT o.destination, o.order_key, :copy, o.service, o.status, o.reported, COALESCE(o.came, NULLIF(m.came, ''), s.claim_id),
+ CASE WHEN o.came IS NOT NULL THEN o.age WHEN m.came = '' THEN o.message_id END
+FROM message_order o CROSS JOIN message m ON m.id = o.message_id
+LEFT JOIN source s ON s.id = m.source_id AND s.claim_id NOT LIKE '0-recovered-%'
+WHERE o.message_id = :id;
 
 -- name: readings
 -- Each reading of a file, from any of them, oldest first: a released one comes back under the claim of the next.

@@ -11,26 +11,20 @@
 (l.digest IS NOT NULL OR m.state IN {waiting} OR m.state = 'acked'
  OR (m.may_have_left OR m.left_before) AND m.state IN {given_up})
 
--- part: again
--- The same content as message n came once more, as d in file f.
-FROM message d CROSS JOIN source f WHERE d.same_as = n.id AND d.code = 'message.duplicate' AND f.id = d.source_id
-
 -- part: age
--- By ids: of the last that was the same; else of the first of those whose place it took.
-COALESCE((SELECT MAX(d.id) {again} AND d.came = ''),
- (WITH RECURSIVE p (id) AS (
+-- By ids: of the last that was the same, or of what this is a copy of; else of the first of those whose place it took.
+COALESCE(o.age, (WITH RECURSIVE p (id) AS (
   SELECT n.replaces UNION SELECT m.replaces FROM p CROSS JOIN message m ON m.id = p.id WHERE m.replaces IS NOT NULL)
  SELECT MIN(p.id) FROM p), o.message_id)
 
 -- part: claim
--- By claims: of its file, or of that by which the same came last.
-COALESCE((SELECT MAX(c.claim_id) FROM (
-  SELECT COALESCE(NULLIF(n.came, ''), s.claim_id) AS claim_id FROM source s WHERE s.id = n.source_id
-  UNION ALL SELECT COALESCE(NULLIF(d.came, ''), f.claim_id) {again}) c), o.came)
+-- By claims: that by which the same came last, else that of its file. NULL: nobody knows.
+COALESCE(o.came, NULLIF(n.came, ''),
+ (SELECT s.claim_id FROM source s WHERE s.id = n.source_id AND s.claim_id NOT LIKE '0-recovered-%'))
 
 -- part: late
 -- Its id says when it was spooled, not when its file came: that waited, or was read again.
-(COALESCE(n.came, o.came, '') <> '' OR EXISTS (SELECT 1 {again} AND d.came <> ''))
+CASE WHEN o.came IS NULL THEN COALESCE(n.came, '') <> '' ELSE o.age IS NULL END
 
 -- part: by_claim
 -- Whether claims say which of two is newer; else ids do: they need no clock.
@@ -68,9 +62,8 @@ SELECT order_key, service, status, reported FROM message_order WHERE message_id 
 SELECT destination FROM message WHERE id = :id;
 
 -- name: ages
-SELECT n.id, {age}, {claim}, {late}
-FROM (SELECT CAST(k.value AS BIGINT) AS message_id, CAST(NULL AS TEXT) AS came FROM json_each(:ids) k) o
-CROSS JOIN message n ON n.id = o.message_id;
+SELECT n.id, COALESCE({age}, n.id), {claim}, {late} FROM json_each(:ids) k
+CROSS JOIN message n ON n.id = CAST(k.value AS BIGINT) LEFT JOIN message_order o ON o.message_id = n.id;
 
 -- name: later
 -- A newer message of one order that the HIS has, may have, or is getting, or will get before this one: at its old place
@@ -131,8 +124,9 @@ WITH RECURSIVE earlier (claim_id) AS (
 SELECT COALESCE(MIN(e.claim_id), :claim_id) FROM earlier e;
 
 -- name: came_after
+-- Where nobody knows, it did: then a person decides.
 SELECT DISTINCT o.message_id FROM json_each(:ids) k CROSS JOIN message_order o ON o.message_id = CAST(k.value AS BIGINT)
-LEFT JOIN message n ON n.id = o.message_id WHERE {claim} > :came;
+LEFT JOIN message n ON n.id = o.message_id WHERE COALESCE({claim} > :came, TRUE);
 
 -- part: forced_at_all
 -- That a person has had something of reading w of a file read again whatever is newer.

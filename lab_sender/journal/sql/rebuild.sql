@@ -19,9 +19,13 @@ ON CONFLICT (destination, control_id, message_id) DO NOTHING;
 -- name: bytes
 UPDATE wire SET body = :body, crc32 = :crc32 WHERE message_id = :id;
 
+-- name: age
+-- How old it is, where its orders say so: with other ones it is no younger.
+SELECT came, age FROM message_order WHERE message_id = :id LIMIT 1;
+
 -- name: orders_go
 DELETE FROM message_order WHERE message_id = :id;
 
 -- name: order
-INSERT INTO message_order (destination, order_key, message_id, service, status, reported)
-VALUES (:destination, :key, :id, :service, :status, :reported);
+INSERT INTO message_order (destination, order_key, message_id, service, status, reported, came, age)
+VALUES (:destination, :key, :id, :service, :status, :reported, :came, :age);

@@ -125,20 +125,13 @@ ON CONFLICT (destination, control_id, message_id) DO NOTHING;
 
 -- name: keep_orders
 -- What the HIS has, or may have, of an order.
-UPDATE message_order SET (digest, patient_key, send_round, is_sure, came) =
- (SELECT m.digest, m.patient_key, m.send_round, m.state = 'acked', COALESCE(NULLIF(m.came, ''), s.claim_id)
-  FROM message m CROSS JOIN source s WHERE m.id = message_order.message_id AND s.id = m.source_id)
+UPDATE message_order SET (digest, patient_key, send_round, is_sure, came, age) = (
+ SELECT m.digest, m.patient_key, m.send_round, m.state = 'acked', COALESCE(message_order.came, NULLIF(m.came, ''), s.claim_id),
+  CASE WHEN message_order.came IS NOT NULL THEN message_order.age WHEN m.came = '' THEN message_order.message_id END
+ FROM message m LEFT JOIN source s ON s.id = m.source_id AND s.claim_id NOT LIKE '0-recovered-%'
+ WHERE m.id = message_order.message_id)
 WHERE message_id IN (SELECT m.id FROM json_each(:ids) k CROSS JOIN message m ON m.id = CAST(k.value AS BIGINT)
  WHERE m.state = 'acked' OR m.may_have_left OR m.left_before);
-
--- name: keep_came
--- That the same content came once more, of what duplicates are the same as.
-UPDATE message SET came = (SELECT MAX(c.claim_id) FROM (
-  SELECT COALESCE(NULLIF(message.came, ''), s.claim_id) AS claim_id FROM source s WHERE s.id = message.source_id
-  UNION ALL SELECT COALESCE(NULLIF(d.came, ''), s.claim_id) FROM message d CROSS JOIN source s
-   WHERE d.same_as = message.id AND d.code = 'message.duplicate' AND s.id = d.source_id) c)
-WHERE id IN (SELECT d.same_as FROM json_each(:ids) k CROSS JOIN message d ON d.id = CAST(k.value AS BIGINT)
- WHERE d.code = 'message.duplicate');
 
 -- name: kept_orders
 SELECT DISTINCT o.destination, o.order_key FROM json_each(:ids) k CROSS JOIN message_order o

@@ -126,6 +126,7 @@ CREATE TABLE message_order (
     send_round INTEGER,
     is_sure BOOLEAN,
     came TEXT,
+    age INTEGER,
     PRIMARY KEY (destination, order_key, message_id, service)
 ) WITHOUT ROWID;
 CREATE INDEX message_order_message ON message_order(message_id);

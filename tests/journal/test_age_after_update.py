@@ -1,0 +1,197 @@
+"""How old messages are in a journal that was brought up from schema 7, or recovered: what is released then."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from kit.ages import NEW, OLD, A, house_of, nights, put, read_corrected, resend, values
+from kit.core import report, rows
+from kit.destinations import House
+from kit.postgres import Cluster
+
+from lab_sender.journal import ActRejected, Address, Attempt, Journal
+from lab_sender.journal.copies import recover
+
+WAITS = report("F1", "14.1", "x.pdf")
+_AS_7 = (
+    "ALTER TABLE message DROP COLUMN came",
+    "ALTER TABLE message_order DROP COLUMN came",
+    "ALTER TABLE message_order DROP COLUMN age",
+    "PRAGMA user_version = 7",
+)
+_AS_10 = (*_AS_7[:-1], "UPDATE meta SET value = '10' WHERE key = 'schema'")
+
+
+def _comes(house: House) -> None:
+    house["one"].put("x.pdf", b"%PDF-1.4\n%%EOF\n")
+    house.look()
+
+
+class Site:
+    """A house whose journal is closed, changed, and opened again."""
+
+    def __init__(self, folder: Path, cluster: Cluster | None) -> None:
+        self.folder, self.cluster = folder, cluster
+        self.address: Address = folder / "journal.db" if cluster is None else cluster.server("older")
+        self.journal = Journal(self.address, who="tester", busy_timeout_s=0.02)
+
+    def bring_up(self) -> House:
+        """By this lab-sender, from the version before it."""
+        self.journal.close()
+        if self.cluster is None:
+            self._change(*_AS_7)
+        else:
+            self.cluster.ask(f"SET search_path = older; {'; '.join(_AS_10)}; RESET search_path")
+        return self._open()
+
+    def recover(self, *losses: str) -> House:
+        """From what is left of it."""
+        self.journal.close()
+        with contextlib.closing(sqlite3.connect(self._path)) as db:
+            triggers = db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        self._change(*[f"DROP TRIGGER {name}" for (name,) in triggers], *losses)
+        recover(self._path, self.folder / "recovered.db")
+        self.address = self.folder / "recovered.db"
+        return self._open()
+
+    @property
+    def _path(self) -> Path:
+        assert isinstance(self.address, Path)
+        return self.address
+
+    def _change(self, *statements: str) -> None:
+        with contextlib.closing(sqlite3.connect(self._path)) as db:
+            for each in statements:
+                db.execute(each)
+            db.commit()
+
+    def _open(self) -> House:
+        self.journal = Journal(self.address, who="tester", busy_timeout_s=0.02)
+        house = House(self.folder, self.journal, {"one": (A,)})
+        house["one"].intake._take_up(alone=False, begins=True)
+        return house
+
+
+WAYS = pytest.mark.parametrize("site", ["brought up", "recovered", "postgresql"], indirect=True)
+Way = Callable[[Site], House]
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    of = getattr(request, "param", "recovered")
+    if of == "postgresql" and request.config.getoption("quick"):
+        pytest.skip("it starts a server")
+    cluster = request.getfixturevalue("cluster") if of == "postgresql" else None
+    made = Site(tmp_path, cluster)
+    yield made
+    made.journal.close()
+    if cluster is not None:
+        cluster.ask("DROP SCHEMA older CASCADE")
+
+
+@pytest.fixture
+def way(request: pytest.FixtureRequest) -> Way:
+    """How the journal becomes one of this version."""
+    of = request.node.callspec.params["site"]
+    return (lambda site: site.recover(*_AS_7)) if of == "recovered" else Site.bring_up
+
+
+@WAYS
+@pytest.mark.parametrize("is_left", ["nothing", "something before it"])
+def test_an_unreadable_file_is_older_than_what_was_deleted(site: Site, way: Way, is_left: str) -> None:
+    house = house_of(site.folder, site.journal, report("F7", "5.5"))
+    house.accept("a") if is_left == "nothing" else house.refuse("a")
+    put(house, 2, b"{")
+    put(house, 3, NEW)
+    house.accept("a")
+    house.keep()
+    nights(house)
+    house = way(site)
+    read_corrected(house, 2, OLD)
+    assert (values(house), house.messages()[-1][2]) == ([], "report.overtaken")
+
+
+@WAYS
+def test_what_waits_is_older_than_what_was_deleted(site: Site, way: Way) -> None:
+    house = house_of(site.folder, site.journal, WAITS, NEW)
+    house.accept("a")
+    house.keep()
+    nights(house)
+    house = way(site)
+    _comes(house)
+    assert values(house) == []
+
+
+@WAYS
+def test_what_came_behind_the_deleted_is_newer(site: Site, way: Way) -> None:
+    """What is left behind it says by when it had come."""
+    house = house_of(site.folder, site.journal, OLD)
+    house.accept("a")
+    house.keep()
+    nights(house)
+    put(house, 2, report("F7", "5.5"))
+    put(house, 3, report("F1", "99.9", "x.pdf"))
+    house = way(site)
+    _comes(house)
+    assert values(house) == ["5.5", "99.9"]
+
+
+@WAYS
+def test_what_waited_before_keeps_its_age(site: Site, way: Way) -> None:
+    house = house_of(site.folder, site.journal, WAITS, NEW)
+    house.refuse("a")  # message 1
+    _comes(house)
+    house.refuse("a")  # message 2, 14.1
+    house.keep()
+    house = way(site)
+    site.journal.operator.release(1)
+    house.accept("a")
+    with pytest.raises(ActRejected, match=r"release\.overtaken: message 1, "):
+        site.journal.operator.release(2)
+
+
+@WAYS
+def test_what_had_waited_makes_nothing_deleted_older(site: Site, way: Way) -> None:
+    house = house_of(site.folder, site.journal, report("F9", "1.0", "x.pdf"), OLD)
+    house.refuse("a")  # message 1, 14.1
+    _comes(house)
+    house.refuse("a")  # message 2, of F9
+    put(house, 3, NEW)
+    house.accept("a")
+    house.keep()
+    nights(house)
+    assert rows(site.journal, "SELECT id FROM message") == [(1,), (2,)]
+    way(site)
+    with pytest.raises(ActRejected, match=r"release\.overtaken: message 3, "):
+        site.journal.operator.release(1)
+
+
+@WAYS
+def test_a_copy_is_as_old_as_its_original_when_both_are_deleted(site: Site, way: Way) -> None:
+    house = house_of(site.folder, site.journal, OLD)
+    house.accept("a")
+    put(house, 2, NEW)
+    house.refuse("a")  # message 2
+    assert resend(site.journal, 1, "COPY") == 3
+    house.accept("a")
+    house.keep()
+    house = way(site)
+    nights(house)
+    assert rows(site.journal, "SELECT id FROM message") == [(2,)]
+    assert site.journal.operator.release(2) == "spooled"
+
+
+@pytest.mark.parametrize("lost", ["source WHERE id = 2", "message WHERE id = 1"])
+def test_nothing_old_goes_over_what_has_lost_its_row(site: Site, lost: str) -> None:
+    house = house_of(site.folder, site.journal, b"{", NEW)
+    (message,) = site.journal.delivery.head("a", after_quarantine="continue")
+    site.journal.delivery.sending(message.id)
+    site.journal.delivery.acked(message, Attempt(message.id, 1, "verdict", "ack", "", "", "AA", b"MSA|AA\r"))
+    house.keep()
+    house = site.recover(f"DELETE FROM {lost}")
+    read_corrected(house, 1, OLD)
+    assert values(house) == []
