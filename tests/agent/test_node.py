@@ -78,6 +78,7 @@ def machine(server: Server) -> Iterator[Callable[[str], Machine]]:
         each.stop()
 
 
+@pytest.mark.long
 def test_destinations_are_spread_and_come_back(machine: Callable[..., Machine]) -> None:
     one = machine("a", _LONG_S)
     until(lambda: len(one.has) == len(TO))
@@ -91,6 +92,7 @@ def test_destinations_are_spread_and_come_back(machine: Callable[..., Machine]) 
     until(lambda: len(one.has) == len(TO))
 
 
+@pytest.mark.long
 def test_one_that_is_not_heard_of_loses_all_it_has(machine: Callable[[str], Machine]) -> None:
     one, other = machine("a"), machine("b")
     until(lambda: len(one.has) == len(other.has) == 2)

@@ -51,6 +51,7 @@ def _next(manager: socket.socket, begins: str) -> str:
     return said
 
 
+@pytest.mark.long
 def test_it_is_ready_it_works_and_stopped_in_mid_work_it_is_silent(
     manager: socket.socket, agent: subprocess.Popen[bytes]
 ) -> None:

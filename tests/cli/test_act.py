@@ -198,6 +198,7 @@ def test_every_word_that_a_person_has_leads_to_the_message(refused, word):
     assert "file a.hl7, order R-1, control id A1, received 20" in told
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="arguments are text there")
 def test_bytes_that_are_no_text_are_replaced(refused):
     refused("send", os.fsencode(refused.folder) + b"/c\xff.bin", exits=2)

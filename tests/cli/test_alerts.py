@@ -102,6 +102,7 @@ def test_a_his_that_is_away_for_six_minutes_is_told_once_and_once_when_it_is_bac
     assert webhook.titles[1].startswith("[lab1] OVER: his: the link is down (")
 
 
+@pytest.mark.long
 def test_a_dip_of_a_minute_is_told_to_nobody(here, his, report, webhook):
     here.configure(his.port, more=channels(hook=f"json://127.0.0.1:{webhook.port}/"))
     port, clock = his.port, Clock()
@@ -117,6 +118,7 @@ def test_a_dip_of_a_minute_is_told_to_nobody(here, his, report, webhook):
     assert webhook.bodies == []
 
 
+@pytest.mark.long
 def test_a_silent_mail_server_keeps_neither_the_webhook_nor_a_delivery_waiting(here, his, report, webhook):
     with Silent() as mail:
         address = f"mailto://lab:pw12345@127.0.0.1:{mail.port}/?from=lab@example.org&to=it@example.org&cto=2&rto=2"

@@ -137,6 +137,7 @@ def test_a_file_that_is_too_large_today(here, his, report):
     }  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_large_file_is_read_as_the_agent_reads_it(here, report):
     here("send", here.file("b.json", report("F-2") + " " * (300 << 10)))
     assert here.json("check", "--sent", "30d")["messages"] == 1

@@ -20,6 +20,7 @@ SAMPLES = Path(lab_sender.__file__).with_name("demo_samples")
 PATIENT_DATA = re.compile(r"Demo-[A-Z]\w+|9001\d{4}|potassium|Escherichia|adenoma", re.IGNORECASE)
 
 
+@pytest.mark.long
 def test_every_sample_ends_as_its_story_says(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "lab_sender", "demo", "--folder", str(tmp_path / "here")],

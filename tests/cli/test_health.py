@@ -52,6 +52,7 @@ def test_a_his_that_is_down_makes_no_agent_unfit(here: Here, his: StandIn) -> No
     assert abs(none["since_ms"] - time.time() * 1000) < 60_000
 
 
+@pytest.mark.long
 def test_a_journal_that_cannot_be_written_is_critical_as_long_as_it_is_so(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:

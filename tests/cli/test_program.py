@@ -95,6 +95,7 @@ def test_a_certificate_that_cannot_be_read_is_a_fault_of_the_configuration(here)
     assert "error tls.files: " in here("his", "--tls-cert", __file__, exits=78).stderr
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM")
 def test_run_and_his_are_two_programs(here, report):
     his = start("his", "--port", "0", "--json", "--rule", "first: AE")

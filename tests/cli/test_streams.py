@@ -123,6 +123,7 @@ def _exit_code(here, redirected, *command):
     return subprocess.run(["sh", "-c", shell, "sh", *program], capture_output=True, check=False).returncode
 
 
+@pytest.mark.long
 @POSIX
 @pytest.mark.parametrize("command", [["explain", "refused"], ["check"]], ids=" ".join)
 def test_a_stream_that_is_closed_changes_no_exit_code(sent, command):

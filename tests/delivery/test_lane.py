@@ -390,6 +390,7 @@ def test_one_message_refused_again_and_again_is_not_a_storm(journal: Journal) ->
     assert states(journal)["M1"] == REFUSED
 
 
+@pytest.mark.long
 def test_one_unanswered_while_nobody_is_answered_holds_the_lane(journal: Journal) -> None:
     spool(journal, "M1", "M2", "M3")
     with StandIn(rules=["close"]) as his, running(_lane(journal, his.port)):

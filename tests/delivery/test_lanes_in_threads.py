@@ -78,6 +78,7 @@ def _run(journal: Journal, to: His, number: int, stack: ExitStack) -> list[Lane]
     return lanes
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(3))
 def test_first_arrivals_of_a_key_are_in_order(journal: Journal, seed: int) -> None:
     chance, pause, spooled = random.Random(seed), threading.Event(), 0

@@ -198,6 +198,7 @@ def _play(journal: Journal, seed: int, monkeypatch: pytest.MonkeyPatch) -> tuple
     return play, found
 
 
+@pytest.mark.long
 def test_fault_73_74_nothing_the_his_took_back_stands_as_delivered_unflagged(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

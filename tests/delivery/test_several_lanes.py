@@ -205,6 +205,7 @@ def test_what_an_older_agent_sent_over_more_connections_may_have_left(journal: J
     assert rows(journal, "SELECT COUNT(*) FROM attempt WHERE code = 'agent.interrupted'") == [(N,)]
 
 
+@pytest.mark.long
 def test_a_link_that_is_down_is_what_the_status_shows(journal: Journal) -> None:
     with StandIn(rules=["AA"]) as his:
         lanes = lanes_to(journal, his_at(his.port, retry=retry(0.02, 0.05)))
@@ -304,6 +305,7 @@ def test_the_connection_is_kept_and_an_exchange_ends_when_hours_begin(journal: J
         assert his.connections == 1
 
 
+@pytest.mark.long
 def test_a_his_that_goes_away_in_closed_hours_is_no_trouble(journal: Journal) -> None:
     hours = _Hours(datetime.now(UTC) - timedelta(hours=1))
     with StandIn() as his:

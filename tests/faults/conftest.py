@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from kit.looks import a_second_later
 from kit.system import WINDOWS
 
 from faults.bench import Site
 from faults.processes import Agents
 from lab_sender.mllp.standin.server import StandIn
+
+__all__ = ["a_second_later"]
 
 NOBODY = 65534
 

@@ -15,6 +15,7 @@ from faults.judge import judge
 from lab_sender.mllp.standin.server import StandIn
 
 
+@pytest.mark.long
 def test_every_real_file_arrives_byte_for_byte_or_is_quarantined_for_the_right_reason(
     make_site: Callable[..., Site], his: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,6 +103,7 @@ def test_fault_35_the_peer_vanishes_without_a_word(
         assert site.rows("SELECT a.code FROM attempt a WHERE a.kind = 'unknown'")[0] == ("ack.timeout",)
 
 
+@pytest.mark.long
 def test_fault_36_it_takes_connections_and_never_reads(make_site: Callable[..., Site], his: StandIn) -> None:
     his.answer_by("first: never-read")
     site = make_site(his.port, ack_timeout="1s", unanswered="50")

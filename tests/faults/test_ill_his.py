@@ -20,6 +20,7 @@ def port() -> Iterator[int]:
         yield reserved
 
 
+@pytest.mark.long
 def test_fault_38_his_down_with_1000_files_waiting(make_site: Callable[..., Site], port: int) -> None:
     site = make_site(port, first_wait="100ms", longest_wait="400ms")
     for number in range(1000):

@@ -43,6 +43,7 @@ _WORST: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", _WORST.values(), ids=_WORST)
 def test_the_next_result_goes_out(make: Callable[[], bytes], site: Site, his: StandIn) -> None:
     site.drop("worst", make(), order=1)
@@ -90,6 +91,7 @@ def _helpers(pid: int) -> list[str]:
 # ------------------------------------------------------------------ poison
 
 
+@pytest.mark.long
 def test_fault_105_a_file_that_ends_its_reader_is_refused(site: Site, his: StandIn) -> None:
     """It ends the agent in company, then alone; the third agent sees its helper end over it, and goes on."""
     for number in range(3):
@@ -109,6 +111,7 @@ def test_fault_105_a_file_that_ends_its_reader_is_refused(site: Site, his: Stand
     assert judge(site, his.received) == 0
 
 
+@pytest.mark.long
 def test_fault_105_a_file_that_ends_all_of_us_is_refused(site: Site, his: StandIn) -> None:
     """As where the system ends agent and helper together, for the memory they take: then the count decides."""
     site.drop("poison.json", report("POISON"), order=0)
@@ -122,6 +125,7 @@ def test_fault_105_a_file_that_ends_all_of_us_is_refused(site: Site, his: StandI
     assert len(his.received) == 1
 
 
+@pytest.mark.long
 def test_fault_105_a_large_file_that_ends_the_helper_is_refused(site: Site, his: StandIn) -> None:
     """Then the agent itself goes on."""
     site.drop("poison.json", report("POISON") + b" " * (1 << 20), order=1)
@@ -133,6 +137,7 @@ def test_fault_105_a_large_file_that_ends_the_helper_is_refused(site: Site, his:
     assert len(his.received) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [7])
 def test_fault_105_random_kills_refuse_no_healthy_file(seed: int, site: Site, his: StandIn) -> None:
     """Agents are killed over the same files: none is quarantined, but by three ends in a row over it alone."""
@@ -203,6 +208,7 @@ def test_fault_103_no_descriptor_is_left(site: Site, his: StandIn) -> None:
     judge(site, his.received)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN])
 @pytest.mark.parametrize("call", ["sync_folder", "rename"])
 def test_fault_103_a_passing_shortage_is_waited_for(number: int, call: str, site: Site, his: StandIn) -> None:

@@ -73,6 +73,7 @@ def test_killed_at_the_kth_effect(
     }  # fmt: skip
 
 
+@pytest.mark.long
 def test_fault_17_the_disk_fails_at_the_kth_flush(
     agents: Agents, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,6 +86,7 @@ def test_fault_17_the_disk_fails_at_the_kth_flush(
         print(f"\nflush failed at each of {len(rounds)}: nothing lost")
 
 
+@pytest.mark.long
 def test_fault_68_out_of_file_descriptors(agents: Agents, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From hardly any up to enough: the agent leaves with an error, and what it has begun is finished later."""
     rounds = list(_until_one_survives(agents, tmp_path, "descriptors", start=6))

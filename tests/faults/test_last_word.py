@@ -75,6 +75,7 @@ def test_fault_73_74_a_refusal_after_a_commit_is_the_verdict(answer: str, site: 
     assert _states(site) == [("M0", "quarantined", "")]
 
 
+@pytest.mark.long
 def test_fault_75_a_his_that_only_commits_costs_no_wait(make_site: Callable[..., Site], his: StandIn) -> None:
     his.answer_by("commit")
     site = make_site(his.port, application_ack_timeout="1s")

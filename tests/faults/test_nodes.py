@@ -33,6 +33,7 @@ def _ended(agents: Sequence[AgentProcess]) -> None:
         assert each.stop() == 0, each.last_words()
 
 
+@pytest.mark.long
 def test_after_a_kill_and_after_a_stop_another_one_goes_on(machines: Machines) -> None:
     first, second = machines.start()
     machines.drop(100)
@@ -55,6 +56,7 @@ def test_after_a_kill_and_after_a_stop_another_one_goes_on(machines: Machines) -
     _ended([first, second])
 
 
+@pytest.mark.long
 def test_a_machine_that_stood_still_writes_and_sends_nothing_more(machines: Machines) -> None:
     first, second = machines.start()
     machines.drop(40)
@@ -104,6 +106,7 @@ def test_a_machine_cut_off_from_the_database_ends_in_time(
     wire.close()
 
 
+@pytest.mark.long
 def test_a_machine_that_comes_later_is_handed_its_share(agents: Agents, cluster: Cluster, tmp_path: Path) -> None:
     """After the exchanges in flight: nothing comes twice."""
     with StandIn(rules=["late=0.02"]) as one, StandIn(rules=["late=0.02"]) as two:

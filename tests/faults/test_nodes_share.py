@@ -30,6 +30,7 @@ def machines(agents: Agents, cluster: Cluster, tmp_path: Path) -> Iterator[Machi
         made.close()
 
 
+@pytest.mark.long
 def test_one_takes_in_until_it_is_stopped_or_killed(machines: Machines) -> None:
     """A stop hands over within a second, a kill within the lease; both down and one back is another start."""
     first, second = machines.start()

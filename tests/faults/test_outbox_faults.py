@@ -225,6 +225,7 @@ def test_fault_54_a_writer_that_goes_on_after_the_claim(site: Site, his: StandIn
     assert [each.control_id for each in his.received[2:]] == ["WHOLE-1", "WHOLE-2"]
 
 
+@pytest.mark.long
 def test_fault_56_many_at_once(site: Site) -> None:
     """They go out in order, the first while the last are still being taken in."""
     files = 500 if WINDOWS else 1500

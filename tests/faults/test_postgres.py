@@ -109,6 +109,7 @@ def _drop(site: Site, first: int, number: int) -> None:
         site.drop(f"{each:04}.hl7", ready(f"M{each:04}"), order=each)
 
 
+@pytest.mark.long
 def test_a_server_that_crashes_under_load_is_waited_for(make: Callable[..., ServerSite], his: StandIn) -> None:
     site = make(his.port)
     agent = site.start()

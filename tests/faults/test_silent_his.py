@@ -176,6 +176,7 @@ def test_fault_81_behind_a_relay_a_his_that_is_down_costs_nothing(journal: Journ
     assert his.count <= 4
 
 
+@pytest.mark.long
 def test_fault_81_a_relay_that_closes_late_costs_one_try(journal: Journal) -> None:
     """The moment grows to what this relay took."""
     spool(journal, "M1", "M2")
@@ -189,6 +190,7 @@ def test_fault_81_a_relay_that_closes_late_costs_one_try(journal: Journal) -> No
     assert _ids(his) == ["M1", "M2"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("after_s", "orders"), [(600.0, "each its own"), (0.0, "one")])
 def test_fault_82_a_his_that_hangs_costs_no_message_its_place(journal: Journal, after_s: float, orders: str) -> None:
     """Within the time nothing is quarantined; after it the lane holds, and what has come back gets all in order."""
@@ -238,6 +240,7 @@ def test_fault_82_the_time_since_the_first_try_outlives_a_restart(journal: Journ
     assert waiting(journal) == ["M1"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jump_ms", [-3_600_000, 3_600_000], ids=["back", "forward"])
 def test_fault_82_a_clock_that_is_set_keeps_no_message_and_costs_none(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, jump_ms: int
@@ -326,6 +329,7 @@ def test_fault_84_a_write_that_gets_on_is_not_cut_off(journal: Journal, monkeypa
 # ------------------------------------------------------------------ 85: the brake lets good results through
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("rule", "why"), [("contains=BAD: close", "unanswered"), ("contains=BAD: AE,code=101,text=DOE^JANE", "refused")]
 )
@@ -412,6 +416,7 @@ def test_fault_111_the_silence_and_the_last_trouble_stay_until_an_acceptance(jou
     assert (row.trouble, row.silent_since_ms) == ("", None)
 
 
+@pytest.mark.long
 def test_fault_111_a_connection_that_was_replaced_while_idle_is_told_now_and_then(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -53,6 +53,7 @@ def strace(tmp_path: Path) -> list[str]:
     return [command, "-f", "-y", "-qq", "-s", "5000", "-e", f"trace={_CALLS}", "-o", str(tmp_path / "trace")]
 
 
+@pytest.mark.long
 def test_claim_before_commit_before_send_and_verdict_before_the_next(strace: list[str], tmp_path: Path) -> None:
     outbox = tmp_path / "outbox"
     for folder in (outbox, tmp_path / "journal"):
@@ -92,6 +93,7 @@ def test_claim_before_commit_before_send_and_verdict_before_the_next(strace: lis
         assert not later or verdict < later[0], f"the verdict of {name} is written before the next send"
 
 
+@pytest.mark.long
 def test_each_spooled_file_costs_one_flush(strace: list[str], tmp_path: Path) -> None:
     count = 100
     tests = str(Path(__file__).parents[1])

@@ -116,6 +116,7 @@ def test_fault_110_a_network_that_loses_packets_is_not_a_his_that_is_silent(
         assert told in detail
 
 
+@pytest.mark.long
 def test_fault_110_a_his_that_does_not_read_has_not_the_whole_message(
     make_site: Callable[..., Site], his: StandIn
 ) -> None:

@@ -1,17 +1,5 @@
-"""Looks that are made by hand, one behind the other, as if time passed between what is dropped and the look."""
+"""Looks of these tests are made by hand."""
 
-from __future__ import annotations
+from kit.looks import a_second_later
 
-from collections.abc import Iterator
-
-import pytest
-
-from lab_sender.intake import arrivals
-
-
-@pytest.fixture(autouse=True)
-def a_second_later() -> Iterator[None]:
-    """What lies there when a look begins has lain there for a while: none comes while a look goes on."""
-    with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(arrivals, "_GRAIN_NS", -(10**9))
-        yield
+__all__ = ["a_second_later"]

@@ -167,6 +167,7 @@ def test_a_lease_taken_from_a_page_or_an_agent_at_work_ends_nothing_of_that_agen
     assert one.journal.store.trouble() is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("state", ["active", "idle in transaction"])
 def test_a_page_that_stands_still_between_two_rows_keeps_nobody_waiting(
     state: str, one: Agent, other: Agent, cluster: Cluster

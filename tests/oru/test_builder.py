@@ -430,6 +430,7 @@ def test_nothing_but_a_file_error_comes_out(given, value, limit, text, random):
     assert body.endswith(b"\r")
 
 
+@pytest.mark.long
 @examples(25)
 @given(reports())
 def test_the_same_report_gives_the_same_bytes(given):

@@ -89,6 +89,7 @@ def test_nothing_in_the_console_and_no_request_elsewhere(running: Browser, serve
         page.context.close()
 
 
+@pytest.mark.long
 def test_who_writes_is_not_disturbed_and_it_goes_on_afterwards(page: Page) -> None:
     page.click("summary:has-text('Hold sending')")
     page.fill("details[open] input[name=why]", "upgrade of")
@@ -117,6 +118,7 @@ def test_hold_and_resume_by_hand(page: Page, scene: Scene) -> None:
     assert acts == [(act, phase, "otto") for act in ("resume", "hold") for phase in ("done", "asked")]
 
 
+@pytest.mark.long
 def test_a_page_that_is_not_answered_says_so_in_red(page: Page, context: BrowserContext) -> None:
     comes(page, "#fresh", "live")
     page.route("**/*", lambda route: route.fulfill(status=204))

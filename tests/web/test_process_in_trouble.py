@@ -104,6 +104,7 @@ def test_an_agent_ends_also_where_its_page_does_not(monkeypatch: pytest.MonkeyPa
     assert not thread.is_alive()
 
 
+@pytest.mark.long
 def test_who_does_not_read_is_cut_off(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two hundred of them, and nobody else would come in."""
     monkeypatch.setattr(server, "_UNREAD_S", 0.5)
