@@ -1452,7 +1452,7 @@ MUTATIONS = (
         ("faults/test_inputs_that_stop.py",),
     ),
     Mutation(
-        "the mark that goes when a reading has ended", "journal/spool.py",
+        "the mark that goes when a reading has ended", "journal/alone.py",
         "        self._ends.pop(done, None)\n",
         "",
         ("journal/test_journal.py", "journal/test_sqlite.py",),
@@ -1821,7 +1821,7 @@ MUTATIONS = (
         ("filing/test_keeper.py",),
     ),
     Mutation(
-        "the ends in a row that a file is blamed for", "journal/spool.py",
+        "the ends in a row that a file is blamed for", "journal/alone.py",
         "            self._ends = dict(list(self._ends.items())[-1:])\n",
         "            pass\n",
         ("journal/test_journal.py", "journal/test_sqlite.py",),
@@ -2956,7 +2956,7 @@ MUTATIONS = (
         ("journal/test_sqlite.py",),
     ),
     Mutation(
-        "a reading that is noted twice is one", "journal/spool.py",
+        "a reading that is noted twice is one", "journal/alone.py",
         "        if claim_id and run == self._run and claim_id == self._last:\n",
         "        if False:\n",
         ("journal/test_twice.py", "journal/test_journal.py", "journal/test_sqlite.py"),

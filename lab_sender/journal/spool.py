@@ -18,6 +18,7 @@ from typing import Any, Final
 from lab_sender.hl7.orders import ward_in
 from lab_sender.ids import new_id
 from lab_sender.journal import looked_up, order_history, tally, turns
+from lab_sender.journal.alone import Alone
 from lab_sender.journal.database import Db, Store, Values, now_ms
 from lab_sender.journal.looked_up import Seen, destinations_of
 from lab_sender.journal.mark import Mark
@@ -191,7 +192,7 @@ class SpoolBook:
         breaks the row. Durable on return; "" is no file.
         """
         with self._store.durable() as db:
-            row = _Alone.noted(noted(db, "reading_alone"))
+            row = Alone.noted(noted(db, "reading_alone"))
             before = row.read(self._run, claim_id, done)
             note(db, "reading_alone", row.as_note())
         return before
@@ -199,7 +200,7 @@ class SpoolBook:
     def ended_over(self, claim_id: str, done: str = "") -> int:
         """Return what `reading_alone` would, and note nothing."""
         with self._reader.reading() as db:
-            row = _Alone.noted(noted(db, "reading_alone"))
+            row = Alone.noted(noted(db, "reading_alone"))
         return row.read(self._run, claim_id, done)
 
     def holders_of(self, control_ids: Collection[str], destination: str) -> dict[str, tuple[int, bytes]]:
@@ -228,38 +229,6 @@ class SpoolBook:
 
     def _asked(self, name: str, values: Values) -> list[tuple[Any, ...]]:
         return self._reader.rows(_SQL[name], values)
-
-
-class _Alone:
-    """Which files were being read by themselves, and how many readings of each did not end."""
-
-    def __init__(self, ends: dict[str, int], run: str, last: str) -> None:
-        self._ends = ends
-        self._run = run
-        self._last = last
-
-    @classmethod
-    def noted(cls, text: str) -> _Alone:
-        """Read the note; an older journal has the numbers alone."""
-        known = json.loads(text) if text else {}
-        return cls(known.get("ends", known), known.get("run", ""), known.get("last", ""))
-
-    def as_note(self) -> str:
-        """Return it as it is noted."""
-        return json.dumps({"ends": self._ends, "run": self._run, "last": self._last})
-
-    def read(self, run: str, claim_id: str, done: str) -> int:
-        """Count one more reading, unless this run has counted it already; returns how many there were before."""
-        if claim_id and run == self._run and claim_id == self._last:
-            return max(0, self._ends.get(claim_id, 0) - 1)
-        if not done:  # begun anew: what counts is the file that was being read at the last end
-            self._ends = dict(list(self._ends.items())[-1:])
-        self._ends.pop(done, None)
-        before = self._ends.pop(claim_id, 0)
-        if claim_id:
-            self._ends[claim_id] = before + 1
-        self._run, self._last = run, claim_id
-        return before
 
 
 class _Rows:
