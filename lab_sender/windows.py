@@ -121,7 +121,7 @@ if sys.platform == "win32":
             raise _error(path)
         return msvcrt.open_osfhandle(handle, os.O_RDONLY | os.O_BINARY)
 
-    def changed_ns(descriptor: int) -> int:
+    def last_change_ns(descriptor: int) -> int:
         """Return when content, name or attributes of an open file changed last, in ns since 1970; 0: not kept."""
         info = _BasicInfo()
         handle = msvcrt.get_osfhandle(descriptor)

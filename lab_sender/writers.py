@@ -25,7 +25,7 @@ if sys.platform == "linux":
 else:
     fcntl = None
 if sys.platform == "win32":
-    from lab_sender.windows import changed_ns, has_root, is_remote, open_without_writers, share_of
+    from lab_sender.windows import has_root, is_remote, last_change_ns, open_without_writers, share_of
 
 Hold = int
 """A descriptor that keeps writers out of a file (Windows)."""
@@ -156,11 +156,11 @@ def closed_by_its_writer(path: AnyPath) -> bool | None:
         return False
 
 
-def at_rest_since(path: AnyPath) -> int | None:
+def at_rest_since(path: AnyPath, changed_ns: int | None = None) -> int | None:
     """Return since when a file without a writer has its content and its name, in ns of the clock of its disk.
 
-    Far ahead where the disk does not keep that; None where nobody can say that it has no writer. Raises StillChanging
-    while it has one.
+    `changed_ns` is that where a look has just seen it; its writers are asked for all the same. Far ahead where the
+    disk does not keep it; None where nobody can say that there is no writer. Raises StillChanging while there is one.
     """
     try:
         descriptor = _open(path)
@@ -168,11 +168,13 @@ def at_rest_since(path: AnyPath) -> int | None:
         return None
     try:
         if sys.platform == "win32":
-            return changed_ns(descriptor) or sys.maxsize
+            return last_change_ns(descriptor) or sys.maxsize
         written = _lease(descriptor)
         if written:
             raise StillChanging
-        return None if written is None else os.fstat(descriptor).st_ctime_ns
+        if written is None:
+            return None
+        return os.fstat(descriptor).st_ctime_ns if changed_ns is None else changed_ns
     finally:
         os.close(descriptor)
 

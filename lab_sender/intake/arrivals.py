@@ -76,6 +76,7 @@ class Arrivals:
         self._ask_writers = writers.can_be_asked(outbox)
         self._has_our_clock = writers.is_local(outbox)
         self._began_ns, self._wants_another = 0, False
+        self._changed_ns: dict[str, int] = {}
         self.use(settings)
 
     def use(self, settings: Intake) -> None:
@@ -121,6 +122,7 @@ class Arrivals:
         markers: dict[str, list[str]] = {}
         with_markers = self._names.marker
         self._began_ns, self._wants_another = time.time_ns() - _GRAIN_NS, False
+        self._changed_ns = {}
         names = {look.name: look for look in self._judged_now(markers)}
         if not with_markers:
             closed = {*closed, *self._closed_meanwhile(meanwhile(), names)}
@@ -183,7 +185,7 @@ class Arrivals:
         Of the others nothing is kept, and no more asked than their times: there may be hundreds of thousands.
         """
         is_temporary, takes = self._names.is_temporary, self._takes
-        found: list[tuple[int, str, int, int, int]] = []
+        found: list[tuple[int, str, int, int, int, int]] = []
         last_ns = sys.maxsize  # of the youngest one that may still be among them
         for entry in files.entries(self._outbox):
             seen = files.seen(entry)
@@ -191,13 +193,15 @@ class Arrivals:
                 continue
             name, mode = entry.name, seen.st_mode
             if not is_temporary(name) and takes(name, mode):
-                found.append((mtime_ns, name, seen.st_size, seen.st_ino, mode))
+                found.append((mtime_ns, name, seen.st_size, seen.st_ino, mode, seen.st_ctime_ns))
                 if len(found) > most + most // 4:
                     found.sort()
                     del found[most:]
                     last_ns = found[-1][0]
         found.sort()
-        return [Look(name, size, mtime_ns, inode, mode) for mtime_ns, name, size, inode, mode in found[:most]]
+        del found[most:]
+        self._changed_ns = {name: changed_ns for _, name, _, _, _, changed_ns in found}
+        return [Look(name, size, mtime_ns, inode, mode) for mtime_ns, name, size, inode, mode, _ in found]
 
     def taken(self, name: str) -> list[Path]:
         """Note that a file was claimed; return the markers that no other complete file has a share in."""
@@ -323,7 +327,7 @@ class Arrivals:
         What comes while a look goes on may be seen without an older one that came before it.
         """
         try:
-            since_ns = writers.at_rest_since(self._prefix + name)
+            since_ns = writers.at_rest_since(self._prefix + name, self._changed_ns.get(name))
         except writers.StillChanging:
             return False
         is_here = since_ns is not None and (seen_earlier or (self._has_our_clock and since_ns < self._began_ns))

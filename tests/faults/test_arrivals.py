@@ -321,7 +321,7 @@ def test_fault_92_where_nobody_can_say_a_document_must_stand_still(
     tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The PDF is another account's: the kernel gives no lease, and so no answer."""
-    monkeypatch.setattr(writers, "at_rest_since", lambda _: None)
+    monkeypatch.setattr(writers, "at_rest_since", lambda *_: None)
     clock = Clock()
     station = Station(tmp_path, journal, stands_s=100.0, clock=clock)
     station.put("a.json", report("F1", "1", "scan.pdf"))

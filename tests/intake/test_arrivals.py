@@ -328,7 +328,7 @@ def test_what_the_disk_gives_no_time_of_waits_for_the_next_look(
     outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.utime(outbox.put("a"), ns=(LONG_AGO, LONG_AGO))
-    monkeypatch.setattr(writers, "at_rest_since", lambda _: sys.maxsize)
+    monkeypatch.setattr(writers, "at_rest_since", lambda *_: sys.maxsize)
     assert outbox.look() == []
     assert outbox.arrivals.wants_another
     assert outbox.look() == ["a"]
@@ -342,7 +342,7 @@ def test_the_clock_of_a_share_says_nothing_of_when_a_look_began(
     monkeypatch.setattr(writers, "is_local", lambda _: False)
     share = Outbox(outbox.folder)
     os.utime(share.put("a"), ns=(LONG_AGO, LONG_AGO))
-    monkeypatch.setattr(writers, "at_rest_since", lambda _: 1)
+    monkeypatch.setattr(writers, "at_rest_since", lambda *_: 1)
     assert share.look() == []
     assert share.look() == ["a"]
 
