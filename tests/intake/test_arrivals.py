@@ -299,7 +299,7 @@ def test_what_comes_during_a_listing_waits_for_what_came_before_it(
     outbox = Outbox(tmp_path, marker)
 
     def put(name: str, turn: int) -> None:
-        os.utime(outbox.put(name), ns=(LONG_AGO + turn, LONG_AGO + turn))
+        os.utime(outbox.put(name), ns=(LONG_AGO + turn * TICK_NS,) * 2)
         if marker:
             outbox.put(name + marker)
 
