@@ -1778,23 +1778,38 @@ MUTATIONS = (
     ),
     Mutation(
         "what comes while a look goes on waits for what came before it", "intake/arrivals.py",
-        "since_ns < self._began_ns))", "since_ns > 0))",
+        "self._has_our_clock and since_ns < self._began_ns and", "self._has_our_clock and",
         ("intake/test_arrivals.py",),
     ),
     Mutation(
         "so does a file whose marker comes then", "intake/arrivals.py",
-        "if earlier is not None or any(each in closed", "if True or any(each in closed",
+        "if each in closed or self._is_here(each)]", "if True]",
         ("intake/test_arrivals.py",),
     ),
     Mutation(
         "it waits for no longer than that", "intake/arrivals.py",
-        "self._wants_another |= not (is_here or seen_earlier)", "self._wants_another |= False",
+        "self.wants_another |= not (is_here or seen_earlier)", "self.wants_another |= False",
         ("intake/test_arrivals.py",),
     ),
     Mutation(
         "the clock of a share is not ours", "intake/arrivals.py",
-        "(self._has_our_clock and since_ns", "(True and since_ns",
+        "is_here = self._has_our_clock and since_ns", "is_here = since_ns",
         ("intake/test_arrivals.py",),
+    ),
+    Mutation(
+        "a time without a fraction is none", "intake/arrivals.py",
+        "and since_ns % 1_000_000_000 > 0", "and since_ns > 0",
+        ("intake/test_arrivals.py",),
+    ),
+    Mutation(
+        "a marker that was there before lets nothing pass", "intake/arrivals.py",
+        "if markers and (look.name in closed or self._was_here(look.name)):", "if markers:",
+        ("intake/test_arrivals.py",),
+    ),
+    Mutation(
+        "a round that could not look wants no other one soon", "intake/intake.py",
+        "        self._arrivals.wants_another = False\n", "",
+        ("intake/test_intake.py",),
     ),
     Mutation(
         "the look anew at what was closed during a look", "intake/arrivals.py",
@@ -2479,17 +2494,17 @@ MUTATIONS = (
     ),
     Mutation(
         "where files waited or were read again claims say what is newer", "journal/sql/order_history.sql",
-        "CASE WHEN {by_claim} THEN {claim} > :claim ELSE", "CASE WHEN FALSE AND {by_claim} THEN FALSE ELSE",
+        "CASE WHEN {by_claim} THEN {claim} > CAST", "CASE WHEN FALSE AND {by_claim} THEN {claim} > CAST",
         ("intake/test_age_of_what_waited.py",),
     ),
     Mutation(
         "and what is older", "journal/sql/order_history.sql",
-        "CASE WHEN {by_claim} THEN {claim} < :claim ELSE", "CASE WHEN FALSE AND {by_claim} THEN FALSE ELSE",
+        "CASE WHEN {by_claim} THEN {claim} < CAST", "CASE WHEN FALSE AND {by_claim} THEN {claim} < CAST",
         ("intake/test_age_of_what_waited.py",),
     ),
     Mutation(
         "else ids do, for which clocks do not count", "journal/sql/order_history.sql",
-        "(:late OR {late}) AND {claim} <> :claim", "{claim} <> :claim",
+        "(:late OR {late}) AND {claim} <> CAST", "{claim} <> CAST",
         ("intake/test_age_of_what_waited.py",),
     ),
     Mutation(
@@ -2540,7 +2555,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a copy of what waited is as old", "journal/sql/again.sql",
-        "WHEN m.came = '' THEN o.message_id END", "ELSE o.message_id END",
+        "WHEN m.came = '' THEN COALESCE(", "WHEN TRUE THEN COALESCE(",
         ("intake/test_age_of_what_waited.py",),
     ),
     Mutation(
@@ -2550,7 +2565,7 @@ MUTATIONS = (
     ),
     Mutation(
         "ids decide also between what is deleted", "journal/sql/retention.sql",
-        "WHEN m.came = '' THEN message_order.message_id END", "END",
+        "WHEN m.came = '' THEN COALESCE(", "WHEN FALSE THEN COALESCE(",
         ("intake/test_age_of_what_waited.py",),
     ),
     Mutation(
@@ -2602,6 +2617,31 @@ MUTATIONS = (
         "and what came once more", "journal/sqlite/to-8.sql",
         "d.code = 'message.duplicate' AND d.came = '');", "FALSE);",
         ("journal/test_migration.py", "journal/test_age_after_update.py"),
+    ),
+    Mutation(
+        "what waited is held against what nobody knows", "journal/sql/order_history.sql",
+        "(:late AND {claim} IS NULL OR", "(FALSE AND {claim} IS NULL OR",
+        ("journal/test_age_after_update.py",),
+    ),
+    Mutation(
+        "a copy of a copy that lost its source is as old", "journal/sql/again.sql",
+        "SELECT MIN(p.id) FROM p), o.message_id)", "SELECT MIN(p.id) FROM p WHERE FALSE), o.message_id)",
+        ("journal/test_age_after_update.py",),
+    ),
+    Mutation(
+        "the same by an older file makes nothing older that nobody knows", "journal/sql/spool.sql",
+        " AND s.claim_id NOT LIKE '0-recovered-%')));", ")));",
+        ("journal/test_age_after_update.py",),
+    ),
+    Mutation(
+        "the update takes no slow clock for waiting", "journal/sqlite/to-8.sql",
+        "OVER (PARTITION BY s.outbox ORDER BY s.id)", "OVER (ORDER BY s.id)",
+        ("journal/test_age_after_update.py",),
+    ),
+    Mutation(
+        "and what came once more late", "journal/sqlite/to-8.sql",
+        "d.code = 'message.duplicate' AND d.came <> '')", "d.code = 'message.duplicate' AND FALSE)",
+        ("journal/test_age_after_update.py",),
     ),
     Mutation(
         "copies of several go by the age of their files", "journal/order_history.py",

@@ -75,7 +75,9 @@ class Arrivals:
         self._oddities: set[str] = set()
         self._ask_writers = writers.can_be_asked(outbox)
         self._has_our_clock = writers.is_local(outbox)
-        self._began_ns, self._wants_another = 0, False
+        self.wants_another = False
+        """Whether a file has come too late for the last look, and is complete for the next one."""
+        self._began_ns = 0
         self._changed_ns: dict[str, int] = {}
         self.use(settings)
 
@@ -91,11 +93,6 @@ class Arrivals:
     def unsettled(self) -> bool:
         """True while some file was seen that is not complete yet, or that waits for an older one."""
         return bool(self._seen) or self._held
-
-    @property
-    def wants_another(self) -> bool:
-        """True where a file has come too late for the last look, and is complete for the next one."""
-        return self._wants_another
 
     @property
     def saw_all(self) -> bool:
@@ -121,7 +118,7 @@ class Arrivals:
         now = self._clock()
         markers: dict[str, list[str]] = {}
         with_markers = self._names.marker
-        self._began_ns, self._wants_another = time.time_ns() - _GRAIN_NS, False
+        self._began_ns, self.wants_another = time.time_ns() - _GRAIN_NS, False
         self._changed_ns = {}
         names = {look.name: look for look in self._judged_now(markers)}
         if not with_markers:
@@ -305,11 +302,20 @@ class Arrivals:
         return False
 
     def _is_marked(self, look: Look, earlier: _Seen | None, closed: Collection[str], now: float) -> bool:
-        markers = self._markers[look.name]
-        if earlier is not None or any(each in closed or self._was_here(each) for each in markers):
+        if earlier is not None:
             return True
+        if self._has_our_clock and self._ask_writers:
+            markers = [each for each in self._markers[look.name] if each in closed or self._is_here(each)]
+            if markers and (look.name in closed or self._was_here(look.name)):
+                return True
+        self.wants_another = True
         self._seen[look.name] = _Seen(look, now)
         return False
+
+    def _is_here(self, marker: str) -> bool:
+        """Say the same of a marker, which may be anything."""
+        look = files.look(self._outbox / marker)
+        return look is not None and look.regular and self._was_here(marker)
 
     def _closed_long_ago(self, look: Look, seen_earlier: bool) -> bool:
         """Two signs at once: old by the wall clock, and known to have no writer."""
@@ -330,8 +336,11 @@ class Arrivals:
             since_ns = writers.at_rest_since(self._prefix + name, self._changed_ns.get(name))
         except writers.StillChanging:
             return False
-        is_here = since_ns is not None and (seen_earlier or (self._has_our_clock and since_ns < self._began_ns))
-        self._wants_another |= not (is_here or seen_earlier)
+        if since_ns is None or seen_earlier:
+            is_here = since_ns is not None
+        else:  # a time without a fraction is one that the disk keeps by seconds
+            is_here = self._has_our_clock and since_ns < self._began_ns and since_ns % 1_000_000_000 > 0
+        self.wants_another |= not (is_here or seen_earlier)
         return is_here
 
     def _has_no_writer(self, name: str) -> bool:

@@ -199,6 +199,7 @@ class Intake:
         with self._bell:
             self._rung = False
         closed = self._heard()
+        self._arrivals.wants_another = False
         self._troubles.begin()
         self._take_plan()
         try:

@@ -100,8 +100,8 @@ def ages(db: Db, message_ids: Collection[int]) -> dict[int, Age]:
 
 
 def oldest_first(age: Mapping[int, Age]) -> list[int]:
-    """Put messages in the order of their ages: each late one behind the last of the others that is older."""
-    in_time = sorted((each.claim or "", each.message) for each in age.values() if not each.is_late)
+    """Put messages in the order of their ages: each late one behind the last of the others that is known as older."""
+    in_time = sorted((each.claim, each.message) for each in age.values() if not each.is_late and each.claim)
     last = list(accumulate((message for _, message in in_time), max, initial=0))
 
     def turn(message_id: int) -> tuple[int, bool, str, int, int]:

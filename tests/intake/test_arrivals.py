@@ -347,6 +347,43 @@ def test_the_clock_of_a_share_says_nothing_of_when_a_look_began(
     assert share.look() == ["a"]
 
 
+@LINUX
+def test_what_the_disk_gives_whole_seconds_of_waits_for_the_next_look(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.utime(outbox.put("a"), ns=(LONG_AGO, LONG_AGO))
+    monkeypatch.setattr(writers, "at_rest_since", lambda *_: LONG_AGO)
+    assert outbox.look() == []
+    assert outbox.look() == ["a"]
+
+
+def test_where_nobody_can_be_asked_a_marked_file_waits_for_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writers, "is_local", lambda _: False)
+    monkeypatch.setattr(writers, "at_rest_since", lambda *_: pytest.fail("it is not asked"))
+    share = Outbox(tmp_path, marker=".ok")
+    share.put("a")
+    share.put("a.ok")
+    assert share.look() == []
+    assert share.arrivals.wants_another
+    assert share.look() == ["a"]
+
+
+@LINUX
+@pytest.mark.parametrize("late", ["a", "a.ok"])
+def test_neither_a_file_nor_its_marker_that_came_before_lets_the_other_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: str
+) -> None:
+    outbox = Outbox(tmp_path, marker=".ok")
+    outbox.put("a.ok")
+    outbox.put("a")
+    now_ns = time.time_ns() + 10**10
+    monkeypatch.setattr(writers, "at_rest_since", lambda path, *_: now_ns if Path(path).name == late else 1)
+    assert outbox.look() == []
+    assert outbox.look() == ["a"]
+
+
 def test_an_outbox_that_is_away_says_so(outbox: Outbox) -> None:
     outbox.folder.rmdir()
     with pytest.raises(FileNotFoundError):

@@ -1009,3 +1009,14 @@ def test_folders_that_look_empty_have_no_consequence(station: Station) -> None:
     station.look(3)
     assert tree(station.claimed) == before
     assert states(station.journal) == {"M1": "spooled"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no folder in which a file is open is moved there")
+def test_a_round_that_could_not_look_wants_no_other_one_soon(tmp_path: Path, journal: Journal) -> None:
+    station = Station(tmp_path, journal)
+    station.intake._arrivals.wants_another = True
+    station.claimed.rename(tmp_path / "away")
+    station.outbox.rename(tmp_path / "away, too")
+    station.intake.returned()
+    station.look(1)
+    assert not station.intake._arrivals.wants_another

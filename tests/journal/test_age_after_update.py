@@ -13,6 +13,8 @@ from kit.core import report, rows
 from kit.destinations import House
 from kit.postgres import Cluster
 
+from lab_sender.hl7.stamp import with_control_id
+from lab_sender.ids import new_id
 from lab_sender.journal import ActRejected, Address, Attempt, Journal
 from lab_sender.journal.copies import recover
 
@@ -195,3 +197,132 @@ def test_nothing_old_goes_over_what_has_lost_its_row(site: Site, lost: str) -> N
     house = site.recover(f"DELETE FROM {lost}")
     read_corrected(house, 1, OLD)
     assert values(house) == []
+
+
+@WAYS
+@pytest.mark.parametrize("how", ["read again", "waited"])
+def test_what_came_once_more_late_is_newer(site: Site, way: Way, how: str) -> None:
+    house = house_of(site.folder, site.journal, WAITS if how == "waited" else OLD)
+    if how == "waited":
+        _comes(house)
+    house.accept("a")
+    put(house, 2, NEW)
+    house.refuse("a")  # message 2
+    put(house, 3, WAITS if how == "waited" else b"{")
+    if how == "waited":
+        put(house, 4, report("F9", "1.0"))
+        house.accept("a")
+        _comes(house)
+        house.keep()
+    else:
+        house.keep()
+        read_corrected(house, 3, OLD)
+        house.keep()
+    way(site)
+    with pytest.raises(ActRejected, match=r"release\.overtaken: message 1, "):
+        site.journal.operator.release(2)
+
+
+@WAYS
+def test_ids_decide_between_machines(site: Site, way: Way) -> None:
+    """The clock of the second one is behind; it did not wait."""
+    house = house_of(site.folder, site.journal, OLD)
+    house.refuse("a")  # message 1
+    put(house, 2, NEW)
+    house.accept("a")
+    house.keep()
+    with site.journal.store.durable() as db:
+        db.execute("UPDATE source SET claim_id = '00000000000000000000', outbox = 'b' WHERE id = 2")
+    way(site)
+    with pytest.raises(ActRejected, match=r"release\.overtaken: message 2, "):
+        site.journal.operator.release(1)
+
+
+@WAYS
+def test_the_same_by_an_older_file_makes_nothing_older_that_nobody_knows(site: Site, way: Way) -> None:
+    house = house_of(site.folder, site.journal, b"{", NEW)
+    house.refuse("a")  # message 1
+    put(house, 3, OLD)
+    house.accept("a")  # message 2, deleted; nothing came behind it
+    house.keep()
+    nights(house)
+    house = way(site)
+    read_corrected(house, 1, OLD)
+    with pytest.raises(ActRejected, match=r"release\.overtaken: message 2, "):
+        site.journal.operator.release(1)
+
+
+def _without_source(site: Site, source: int) -> House:
+    return site.recover(f"DELETE FROM file WHERE source_id = {source}", f"DELETE FROM source WHERE id = {source}")
+
+
+@pytest.mark.parametrize("lost", ["its source", "its orders"])
+def test_a_copy_of_a_copy_is_as_old_whatever_was_lost(site: Site, lost: str) -> None:
+    house = house_of(site.folder, site.journal, OLD)
+    house.accept("a")
+    put(house, 2, NEW)
+    house.refuse("a")  # message 2
+    if lost == "its source":
+        house.keep()
+        house = _without_source(site, 1)
+    assert resend(site.journal, 1, "COPY") == 3
+    house.accept("a")
+    house.keep()
+    if lost == "its orders":
+        site.recover("DELETE FROM message_order WHERE message_id = 3")
+    resend(site.journal, 3, "COPY2")
+    with pytest.raises(ActRejected, match=r"release\.older-waits: message 4, "):
+        site.journal.operator.release(2)
+
+
+def test_a_copy_of_what_lost_its_source_is_as_old_when_it_is_deleted(site: Site) -> None:
+    house = house_of(site.folder, site.journal, OLD)
+    house.accept("a")
+    put(house, 2, NEW)
+    house.refuse("a")  # message 2
+    house.keep()
+    house = _without_source(site, 1)
+    resend(site.journal, 1, "COPY")
+    house.accept("a")
+    house.keep()
+    nights(house)
+    assert site.journal.operator.release(2) == "spooled"
+
+
+def test_the_same_by_an_older_file_and_a_lost_source(site: Site) -> None:
+    house = house_of(site.folder, site.journal, b"{", NEW)
+    house.refuse("a")  # message 1
+    put(house, 3, OLD)
+    house.accept("a")  # message 2
+    house.keep()
+    house = _without_source(site, 3)
+    read_corrected(house, 1, OLD)
+    with pytest.raises(ActRejected, match=r"release\.overtaken: message 2, "):
+        site.journal.operator.release(1)
+
+
+def test_copies_of_what_waited_and_of_what_lost_its_source(site: Site) -> None:
+    house = house_of(site.folder, site.journal, WAITS)
+    _comes(house)
+    house.refuse("a")  # message 1
+    put(house, 2, NEW)
+    house.refuse("a")  # message 2
+    house.keep()
+    house = _without_source(site, 2)
+    site.journal.operator.resend_messages([1, 2], new_control_id=new_id, restamp=with_control_id)
+    assert values(house)[-1] == "99.9"
+
+
+def test_what_waited_is_held_against_what_lost_its_source(site: Site) -> None:
+    house = house_of(site.folder, site.journal, WAITS, NEW)
+    house.refuse("a")  # message 1, of the second file
+    _comes(house)
+    house.refuse("a")  # message 2, 14.1
+    house.keep()
+    site.journal.operator.release(1)
+    house.accept("a")
+    house.keep()
+    ((source,),) = rows(site.journal, "SELECT source_id FROM message WHERE id = 1")
+    _without_source(site, source)
+    with pytest.raises(ActRejected, match=r"release\.overtaken: message 1, "):
+        site.journal.operator.release(2)

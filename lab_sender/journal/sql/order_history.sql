@@ -28,7 +28,11 @@ CASE WHEN o.came IS NULL THEN COALESCE(n.came, '') <> '' ELSE o.age IS NULL END
 
 -- part: by_claim
 -- Whether claims say which of two is newer; else ids do: they need no clock.
-(:late OR {late}) AND {claim} <> :claim
+(:late OR {late}) AND {claim} <> CAST(:claim AS TEXT)
+
+-- part: unknown
+-- Of what is late, and what nobody knows the claim of, the latter is newer: then a person decides.
+(:late AND {claim} IS NULL OR {late} AND CAST(:claim AS TEXT) IS NULL)
 
 -- part: recent
 -- The last ones of the order, as many as `entries` looks at.
@@ -37,7 +41,8 @@ o.message_id >= COALESCE((SELECT DISTINCT l.message_id FROM message_order l LEFT
  ORDER BY l.message_id DESC LIMIT 1 OFFSET :longest), 0)
 
 -- part: newer
-CASE WHEN {by_claim} THEN {claim} > :claim ELSE ({age}, o.message_id) > (:age, :id) END
+CASE WHEN {by_claim} THEN {claim} > CAST(:claim AS TEXT) WHEN {unknown} THEN {claim} IS NULL
+ ELSE ({age}, o.message_id) > (:age, :id) END
 
 -- name: entries
 -- The HIS has them, will get them, or (given up after a send without an answer) may have them. What waits comes last.
@@ -83,7 +88,8 @@ SELECT MIN(o.message_id) FROM message_order t CROSS JOIN message_order o ON o.de
  AND o.order_key = t.order_key AND o.message_id > t.message_id AND o.service = t.service
 CROSS JOIN message n ON n.id = o.message_id
 WHERE t.message_id = :id AND n.state IN {waiting}
- AND CASE WHEN {by_claim} THEN {claim} < :claim ELSE {age} < :age END;
+ AND CASE WHEN {by_claim} THEN {claim} < CAST(:claim AS TEXT) WHEN {unknown} THEN {claim} IS NOT NULL
+  ELSE {age} < :age END;
 
 -- name: later_of_another_file
 SELECT o.message_id FROM message_order o LEFT JOIN message n ON n.id = o.message_id

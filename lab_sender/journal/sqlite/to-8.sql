@@ -16,10 +16,10 @@ UPDATE message SET came = (
             AND a.destination IN ('', message.destination) AND (a.message_id IS NULL OR f.place = message.place)))
     SELECT MIN(x.claim_id) FROM x)
 WHERE source_id IN (SELECT s.id FROM source w CROSS JOIN source s ON s.claim_id = w.returns_as WHERE w.returns_as <> '');
--- What waited: a file before it in the journal was claimed after it.
+-- What waited: a file before it in the journal was claimed after it. Claims are a sequence within an outbox.
 UPDATE message SET came = (SELECT s.claim_id FROM source s WHERE s.id = message.source_id)
 WHERE came = '' AND source_id IN (
-    SELECT w.id FROM (SELECT s.id, s.claim_id, MAX(s.claim_id) OVER (ORDER BY s.id) AS newest FROM source s) w
+    SELECT w.id FROM (SELECT s.id, s.claim_id, MAX(s.claim_id) OVER (PARTITION BY s.outbox ORDER BY s.id) AS newest FROM source s) w
     WHERE w.claim_id < w.newest AND w.claim_id NOT LIKE '0-recovered-%');
 -- What was deleted before: no younger than the next one of which something is left. Where there is none nobody knows.
 UPDATE message_order SET age = message_id, came = (
@@ -34,8 +34,18 @@ UPDATE message_order SET (came, age) = (
         SELECT MIN(p.id) FROM p) END
     FROM message m CROSS JOIN source s ON s.id = m.source_id WHERE m.id = message_order.message_id)
 WHERE message_id IN (SELECT m.id FROM message m WHERE m.replaces IS NOT NULL AND m.came = '');
+-- The same came once more.
 UPDATE message_order SET (came, age) = (
     SELECT s.claim_id, d.id FROM message d CROSS JOIN source s ON s.id = d.source_id
     WHERE d.same_as = message_order.message_id AND d.code = 'message.duplicate' AND d.came = '' ORDER BY d.id DESC LIMIT 1)
 WHERE message_id IN (
     SELECT d.same_as FROM message d WHERE d.same_as IS NOT NULL AND d.code = 'message.duplicate' AND d.came = '');
+-- Or that waited, or was read again, and came later than the message.
+UPDATE message_order SET age = NULL, came = (
+    SELECT MAX(d.came) FROM message d WHERE d.same_as = message_order.message_id AND d.code = 'message.duplicate')
+WHERE message_id IN (
+    SELECT d.same_as FROM message d WHERE d.same_as IS NOT NULL AND d.code = 'message.duplicate' AND d.came <> '')
+AND COALESCE(came, (
+    SELECT COALESCE(NULLIF(m.came, ''), s.claim_id) FROM message m CROSS JOIN source s
+    WHERE m.id = message_order.message_id AND s.id = m.source_id AND s.claim_id NOT LIKE '0-recovered-%'))
+  < (SELECT MAX(d.came) FROM message d WHERE d.same_as = message_order.message_id AND d.code = 'message.duplicate');
