@@ -132,6 +132,7 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	-$(BIN)/pytest --collect-only -qq >/dev/null # each worker would compile all tests
 	touch $@ $(VENV)/.installed
 
 build/tools/.installed:
