@@ -7,6 +7,7 @@ Promises: `MARKS` are exactly the bytes that must appear in no log and no error 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,11 @@ NOTE = "Quittengelee auf nuechternen Magen"
 _MARKS = (FAMILY, GIVEN, PATIENT_ID, VALUE, "Quittengelee", "ZEBRAPATIENT", "Secretfamily", "0012345", "4781203")
 MARKS = tuple(mark.encode() for mark in _MARKS)
 """The last four are the patients of tests/cli, tests/mllp and tests/results."""
+
+
+def is_named(number: str, text: str) -> bool:
+    """Say whether a patient's number stands in a text by itself: times and hashes have all digits."""
+    return re.search(rf"(?<![0-9A-Za-z]){number}(?![0-9A-Za-z])", text) is not None
 
 
 def leaks(folder: Path) -> Iterator[str]:
