@@ -2744,6 +2744,12 @@ MUTATIONS = (
         ("journal/test_destinations.py",),
     ),
     Mutation(
+        "so does what comes behind one of nobody", "journal/sql/turns.sql",
+        "(SELECT b.patient_key <> message.patient_key OR NOT",
+        "(SELECT b.patient_key NOT IN ('', message.patient_key) OR NOT",
+        ("journal/test_turns.py",),
+    ),
+    Mutation(
         "a result moved to another patient goes alone", "journal/spool.py",
         "            turns.part_patients(db, rows.messages[0][0], rows.messages[-1][0])\n",
         "            pass\n",

@@ -124,8 +124,17 @@ def test_what_is_behind_a_barrier_that_was_given_up_is_one(journal: Journal) -> 
 
 def test_a_barrier_with_nothing_older_keeps_nothing_apart(journal: Journal) -> None:
     _spool(journal, entry("M1", order="O", patient=""), entry("M2", order="O", patient=BELA))
+    with journal.store.durable() as db:
+        db.execute("UPDATE message SET patient_turn = 5 WHERE id = 2")  # as one that an older lab-sender has spooled
     journal.operator.dismiss(1, "why")
     assert _turns(journal)["M2"] == (True, True)
+
+
+def test_behind_one_of_nobody_a_message_goes_alone(journal: Journal) -> None:
+    """What stands before that one may come back to its place when it has been delivered."""
+    _spool(journal, entry("M1", order="O", patient=ANNA), entry("M2", order="O", patient=""))
+    _spool(journal, entry("M3", order="O", patient=BELA))
+    assert _turns(journal) == {"M1": (True, True), "M2": (False, True), "M3": (False, True)}
 
 
 def test_what_goes_out_again_by_itself_keeps_its_lane(journal: Journal) -> None:

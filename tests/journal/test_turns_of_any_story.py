@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from kit.core import HIS, entry, rows, source
 from kit.examples import examples
@@ -123,9 +123,16 @@ class Story:
         ]
 
 
+A, NOBODY, O1 = "A^MR", "", ("O1",)
+
+
 @pytest.mark.long
 @examples(200)
 @given(STEPS)
+@example(
+    [("spool", 0, A, O1), ("spool", 0, NOBODY, O1), ("refuse", 0, A, O1), ("send", 0, A, O1), ("rebuild", 0, A, O1),
+     ("spool", 0, "B^MR", O1)]
+)
 def test_no_result_of_an_order_passes_another_patients(steps: list[tuple[str, int, str, tuple[str, ...]]]) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
