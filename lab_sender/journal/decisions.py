@@ -37,7 +37,7 @@ def demand_its_place(
 ) -> None:
     """Raise ActRejected where a message may not go out again from its old place.
 
-    `then` says what can be done once an older one that is in its way was given up.
+    `then` says what can be done once an older one is not in its way any more.
     """
     in_the_way = order_history.in_the_way(db, message.id, together=together)
     if in_the_way is None:
@@ -52,9 +52,9 @@ def demand_its_place(
         )
     raise ActRejected(
         f"{act}.older-waits",
-        f"message {other}, a copy of an older one or read again from an older file, waits behind the place of message"
-        f" {message.id}, speaks about the same order and would overwrite it at the HIS.",
-        hint=f"Give that one up with `lab-sender dismiss {other} --why TEXT`, then {then}",
+        f"message {other}, which is older (a copy, or its file waited or was read again), waits behind the place of"
+        f" message {message.id}, speaks about the same order and would overwrite it at the HIS.",
+        hint=f"Let that one be delivered, or give it up with `lab-sender dismiss {other} --why TEXT`; then {then}",
     )
 
 

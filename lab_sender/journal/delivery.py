@@ -236,7 +236,7 @@ class DeliveryBook(Ahead):
     ) -> list[int]:
         """Hold the lane, and put messages that it quarantined back in their old places, uncharged; returns those.
 
-        One that would overwrite a newer message of its order, or be overwritten by a copy of an older one that waits,
+        One that would overwrite a newer message of its order, or be overwritten by an older one that waits behind it,
         stays in quarantine, as `release` would leave it.
         """
         this = Act(who, act or new_id(), destination)
