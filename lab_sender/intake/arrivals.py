@@ -12,7 +12,6 @@ Never: opens anything but a regular file, and never renames.
 from __future__ import annotations
 
 import logging
-import os
 import stat
 import sys
 import time
@@ -22,9 +21,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from lab_sender import files, writers
+from lab_sender import files
 from lab_sender.config.sections import Intake
 from lab_sender.files import Look
+from lab_sender.intake.at_rest import AtRest
 from lab_sender.intake.names import Names
 from lab_sender.intake.untaken import overdue_s, untaken
 from lab_sender.log import say
@@ -34,8 +34,6 @@ _FIRST, _AT_ONCE = 2000, 10_000
 """So many files are judged by the first look that finds more, and by those that follow at once."""
 _EMPTY_SETTLE_FACTOR = 10
 """An empty file is more likely one whose first byte has not come yet."""
-_GRAIN_NS = 20_000_000
-"""By so much the times of files may lie behind the clock."""
 
 
 class _Seen(Struct, frozen=True):
@@ -61,7 +59,6 @@ class Arrivals:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._outbox = outbox
-        self._prefix = f"{outbox}{os.sep}"
         self._own = own
         self._logged: dict[str, int] = {}
         self._logged_at_s = -_LOG_EVERY_S
@@ -73,12 +70,7 @@ class Arrivals:
         self._behind: tuple[int, str] | None = None
         """The oldest turn that the last look left for the next one; None: it judged all that it saw."""
         self._oddities: set[str] = set()
-        self._ask_writers = writers.can_be_asked(outbox)
-        self._has_our_clock = writers.is_local(outbox)
-        self.wants_another = False
-        """Whether a file has come too late for the last look, and is complete for the next one."""
-        self._began_ns = 0
-        self._changed_ns: dict[str, int] = {}
+        self._at_rest = AtRest(outbox)
         self.use(settings)
 
     def use(self, settings: Intake) -> None:
@@ -93,6 +85,15 @@ class Arrivals:
     def unsettled(self) -> bool:
         """True while some file was seen that is not complete yet, or that waits for an older one."""
         return bool(self._seen) or self._held
+
+    def could_not_look(self) -> None:
+        """Note that no look was made, and none is wanted soon."""
+        self._at_rest.wants_another_look = False
+
+    @property
+    def wants_another(self) -> bool:
+        """True where a file has come too late for the last look, and is complete for the next one."""
+        return self._at_rest.wants_another_look
 
     @property
     def saw_all(self) -> bool:
@@ -118,8 +119,7 @@ class Arrivals:
         now = self._clock()
         markers: dict[str, list[str]] = {}
         with_markers = self._names.marker
-        self._began_ns, self.wants_another = time.time_ns() - _GRAIN_NS, False
-        self._changed_ns = {}
+        self._at_rest.begin()
         names = {look.name: look for look in self._judged_now(markers)}
         if not with_markers:
             closed = {*closed, *self._closed_meanwhile(meanwhile(), names)}
@@ -197,7 +197,7 @@ class Arrivals:
                     last_ns = found[-1][0]
         found.sort()
         del found[most:]
-        self._changed_ns = {name: changed_ns for _, name, _, _, _, changed_ns in found}
+        self._at_rest.saw({name: changed_ns for _, name, _, _, _, changed_ns in found})
         return [Look(name, size, mtime_ns, inode, mode) for mtime_ns, name, size, inode, mode, _ in found]
 
     def taken(self, name: str) -> list[Path]:
@@ -292,11 +292,11 @@ class Arrivals:
     def _is_complete(self, look: Look, earlier: _Seen | None, closed: bool, now: float) -> bool:
         if closed and look.size:
             return True
-        if self._closed_long_ago(look, earlier is not None):
+        if self._closed_long_ago(look, seen_earlier=earlier is not None):
             return True
         if earlier is not None:
             settle_s = self._settle_s if look.size else self._settle_s * _EMPTY_SETTLE_FACTOR
-            if now - earlier.since_s >= settle_s and self._has_no_writer(look.name):
+            if now - earlier.since_s >= settle_s and self._at_rest.has_no_writer(look.name):
                 return True
         self._seen[look.name] = earlier or _Seen(look, now)
         return False
@@ -304,47 +304,19 @@ class Arrivals:
     def _is_marked(self, look: Look, earlier: _Seen | None, closed: Collection[str], now: float) -> bool:
         if earlier is not None:
             return True
-        if self._has_our_clock and self._ask_writers:
-            markers = [each for each in self._markers[look.name] if each in closed or self._is_here(each)]
-            if markers and (look.name in closed or self._was_here(look.name)):
-                return True
-        self.wants_another = True
+        markers = self._markers[look.name]
+        is_marked = any(each in closed or self._at_rest.marker_was_here(each) for each in markers)
+        if is_marked and (look.name in closed or self._at_rest.was_here(look.name)):
+            return True
+        self._at_rest.wants_another_look = True
         self._seen[look.name] = _Seen(look, now)
         return False
 
-    def _is_here(self, marker: str) -> bool:
-        """Say the same of a marker, which may be anything."""
-        look = files.look(self._outbox / marker)
-        return look is not None and look.regular and self._was_here(marker)
-
-    def _closed_long_ago(self, look: Look, seen_earlier: bool) -> bool:
+    def _closed_long_ago(self, look: Look, *, seen_earlier: bool) -> bool:
         """Two signs at once: old by the wall clock, and known to have no writer."""
         age_s = time.time() - look.mtime_ns / 1e9
-        return (
-            look.size > 0
-            and age_s >= self._settle_s
-            and self._ask_writers
-            and self._was_here(look.name, seen_earlier=seen_earlier)
-        )
-
-    def _was_here(self, name: str, *, seen_earlier: bool = False) -> bool:
-        """Say whether a file without a writer lay here before this look began.
-
-        What comes while a look goes on may be seen without an older one that came before it.
-        """
-        try:
-            since_ns = writers.at_rest_since(self._prefix + name, self._changed_ns.get(name))
-        except writers.StillChanging:
-            return False
-        if since_ns is None or seen_earlier:
-            is_here = since_ns is not None
-        else:  # a time without a fraction is one that the disk keeps by seconds
-            is_here = self._has_our_clock and since_ns < self._began_ns and since_ns % 1_000_000_000 > 0
-        self.wants_another |= not (is_here or seen_earlier)
-        return is_here
-
-    def _has_no_writer(self, name: str) -> bool:
-        return not self._ask_writers or writers.closed_by_its_writer(self._prefix + name) is not False
+        is_old = look.size > 0 and age_s >= self._settle_s
+        return is_old and self._at_rest.is_closed(look.name, seen_earlier=seen_earlier)
 
     def _takes(self, name: str, mode: int) -> bool:
         if stat.S_ISREG(mode):

@@ -199,7 +199,6 @@ class Intake:
         with self._bell:
             self._rung = False
         closed = self._heard()
-        self._arrivals.wants_another = False
         self._troubles.begin()
         self._take_plan()
         try:
@@ -209,6 +208,7 @@ class Intake:
             self._claims.look()
         except OSError as error:
             ready = []
+            self._arrivals.could_not_look()
             self._troubles.add("outbox.unreachable", error)
         if not self._arrivals.saw_all:
             self._pairing.wait_anew()

@@ -347,9 +347,9 @@ def freezes_in_transaction(nth: int) -> None:
 
 def looks_once(path: str) -> None:
     """See nothing in the outbox before this file is there: a backlog is found as a whole."""
-    from lab_sender.intake import arrivals
+    from lab_sender.intake import at_rest
 
-    arrivals._GRAIN_NS = -(10**9)  # nothing comes while the look goes on
+    at_rest._GRAIN_NS = -(10**9)  # nothing comes while the look goes on
     complete = Arrivals.complete
 
     def looked(looks: Arrivals, *args: Any, **more: Any) -> Any:

@@ -10,9 +10,11 @@ from kit.ages import (
     OLD,
     STRICT,
     STRICT_B,
+    WAITS,
     A,
     B,
     both,
+    comes,
     correct,
     house_of,
     nights,
@@ -75,8 +77,7 @@ def test_what_waits_for_its_document_is_newer_than_an_older_file_released(tmp_pa
     house = house_of(tmp_path, journal, b"{", report("F1", "99.9", "x.pdf"))
     read_corrected(house, 1, OLD)
     assert len(house.accept("a")) == 1
-    house["one"].put("x.pdf", b"%PDF-1.4\n%%EOF\n")
-    house.look()
+    comes(house)
     assert values(house) == ["99.9"], house.messages()
 
 
@@ -250,7 +251,7 @@ def test_a_newer_file_that_was_a_duplicate_is_newer(tmp_path: Path, journal: Jou
     if how == "released":
         house = house_of(tmp_path, journal, NEW, b"{", NEW)
     else:
-        house = house_of(tmp_path, journal, NEW, report("F1", "14.1", "x.pdf"), NEW)
+        house = house_of(tmp_path, journal, NEW, WAITS, NEW)
     house.accept("a")
     house.keep()
     if how == "released":
@@ -258,8 +259,7 @@ def test_a_newer_file_that_was_a_duplicate_is_newer(tmp_path: Path, journal: Jou
         journal.operator.release_file(2)
         read(house)
     else:
-        house["one"].put("x.pdf", b"%PDF-1.4\n%%EOF\n")
-        house.look()
+        comes(house)
     assert values(house) == [], "the laboratory has said 99.9 after 14.1"
 
 
@@ -305,10 +305,9 @@ def test_the_same_content_in_doubt_is_not_newer(tmp_path: Path, journal: Journal
 def test_a_report_that_waits_does_not_take_the_order_back_to_the_wrong_patient(
     tmp_path: Path, journal: Journal
 ) -> None:
-    house = house_of(tmp_path, journal, report("F1", "14.1", "x.pdf"), OLD.replace(PATIENT_ID.encode(), b"another"))
+    house = house_of(tmp_path, journal, WAITS, OLD.replace(PATIENT_ID.encode(), b"another"))
     house.accept("a")
-    house["one"].put("x.pdf", b"%PDF-1.4\n%%EOF\n")
-    house.look()
+    comes(house)
     assert values(house) == []
 
 
@@ -344,9 +343,8 @@ def test_the_reason_beside_an_overtaken_file_leads_out(tmp_path: Path, journal: 
 
 def test_what_waited_for_its_document_is_no_newer_than_a_file_read_again(tmp_path: Path, journal: Journal) -> None:
     """The newer file, which could not be read, was in the journal before the older one."""
-    house = house_of(tmp_path, journal, report("F1", "14.1", "x.pdf"), b"{")
-    house["one"].put("x.pdf", b"%PDF-1.4\n%%EOF\n")
-    house.look()
+    house = house_of(tmp_path, journal, WAITS, b"{")
+    comes(house)
     house.refuse("a")  # message 1, 14.1
     house.keep()
     correct(house, 2, NEW)
@@ -361,11 +359,10 @@ def test_what_waited_for_its_document_is_no_newer_than_a_file_read_again(tmp_pat
 
 def test_what_was_rejected_late_is_as_old_as_its_claim(tmp_path: Path, journal: Journal) -> None:
     """Two reports wanted one document: the older file is in the journal behind the newer one."""
-    house = house_of(tmp_path, journal, report("F1", "14.1", "x.pdf"), NEW)
+    house = house_of(tmp_path, journal, WAITS, NEW)
     house.refuse("a")  # message 1, 99.9
     put(house, 3, report("F7", "1.0", "x.pdf"))
-    house["one"].put("x.pdf", b"%PDF-1.4\n%%EOF\n")
-    house.look()
+    comes(house)
     house.keep()
     ((source,),) = rows(journal, "SELECT source_id FROM file WHERE name = '1.json'")
     correct(house, 1, OLD)

@@ -6,7 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from kit.ages import NEW, OLD, both, correct, house_of, nights, put, read, read_corrected, resend, values
+from kit.ages import (
+    NEW,
+    OLD,
+    WAITS,
+    both,
+    comes,
+    correct,
+    house_of,
+    nights,
+    put,
+    read,
+    read_corrected,
+    resend,
+    values,
+)
 from kit.core import report, rows
 from kit.destinations import House
 from kit.patients import PATIENT_ID
@@ -18,21 +32,13 @@ from lab_sender.journal import ActRejected, Journal, NewMessage, order_history
 from lab_sender.journal.order_history import Age
 from lab_sender.journal.statements import Statements
 
-WAITS = report("F1", "14.1", "x.pdf")
-
-
-def _comes(house: House) -> None:
-    """The document that OLD waited for."""
-    house["one"].put("x.pdf", b"%PDF-1.4\n%%EOF\n")
-    house.look()
-
 
 @pytest.fixture
 def old_behind_new(tmp_path: Path, journal: Journal) -> House:
     """14.1 waits for its document; 99.9 (message 1) passes it and is refused; 14.1 is message 2."""
     house = house_of(tmp_path, journal, WAITS, NEW)
     house.refuse("a")
-    _comes(house)
+    comes(house)
     assert values(house) == ["14.1"]
     return house
 
@@ -89,7 +95,7 @@ def test_what_waited_for_reports_that_were_not_built(tmp_path: Path, journal: Jo
     """It is read again behind the newer one, and held against it."""
     house = house_of(tmp_path, journal, WAITS, NEW)
     house.accept("a")
-    _comes(house)
+    comes(house)
     house.keep()
     assert [each[1] for each in rows(journal, "SELECT id, code FROM message ORDER BY id")] == ["", "report.overtaken"]
     journal.operator.release(2, force=True)
@@ -171,7 +177,7 @@ def test_what_retention_has_deleted_is_as_old_as_it_was(tmp_path: Path, journal:
     house.refuse("a")  # message 1
     house.keep()
     if how == "waited":
-        _comes(house)
+        comes(house)
     else:
         read_corrected(house, 1, OLD)
     assert values(house) == ["14.1"]
@@ -203,15 +209,21 @@ def test_the_order_of_ages() -> None:
     assert order_history.oldest_first(same_file) == [40, 5, 41]
 
 
-@pytest.mark.parametrize("when", ["while it waits", "behind the copy", "once it was delivered"])
-def test_a_copy_of_what_came_once_more_is_as_new(tmp_path: Path, journal: Journal, when: str) -> None:
-    """14.1, 99.9 (message 2, refused), 14.1 again; 14.1 is refused and goes out as a copy."""
+def _said_again_while_it_waits(tmp_path: Path, journal: Journal) -> House:
+    """14.1 waits as message 1, 99.9 (message 2) was refused, and 14.1 came again."""
     house = house_of(tmp_path, journal, OLD, NEW)
     refused = journal.delivery.head("a", after_quarantine="continue")[1]
     journal.delivery.quarantined(refused, code="refused", reason="The HIS answered AE.")
     put(house, 3, OLD)
     house.keep()
     assert [each[1] for each in house.messages()] == ["spooled", "quarantined", "duplicate"]
+    return house
+
+
+@pytest.mark.parametrize("when", ["while it waits", "behind the copy", "once it was delivered"])
+def test_a_copy_of_what_came_once_more_is_as_new(tmp_path: Path, journal: Journal, when: str) -> None:
+    """14.1, 99.9 (message 2, refused), 14.1 again; 14.1 is refused and goes out as a copy."""
+    house = _said_again_while_it_waits(tmp_path, journal)
     house.refuse("a")
     assert resend(journal, 1, "COPY") == 4
     if when == "while it waits":
@@ -259,11 +271,7 @@ def test_what_a_file_has_said_before_it_does_not_say_once_more(tmp_path: Path, j
 
 
 def test_what_came_once_more_is_as_new_when_it_is_built_anew(tmp_path: Path, journal: Journal) -> None:
-    house = house_of(tmp_path, journal, OLD, NEW)
-    refused = journal.delivery.head("a", after_quarantine="continue")[1]
-    journal.delivery.quarantined(refused, code="refused", reason="The HIS answered AE.")
-    put(house, 3, OLD)
-    house.keep()
+    _said_again_while_it_waits(tmp_path, journal)
     original = journal.rebuilding.original(1)
     with journal.store.reading() as db:
         facts = [OrderFact(*each) for each in db.execute(Statements("order_history")["facts"], {"id": 1})]
@@ -291,7 +299,7 @@ def test_the_same_by_an_older_file_makes_nothing_older(tmp_path: Path, journal: 
 def test_a_copy_takes_the_age_of_an_original_that_retention_deletes(tmp_path: Path, journal: Journal) -> None:
     house = house_of(tmp_path, journal, WAITS, NEW)
     house.refuse("a")  # message 1
-    _comes(house)
+    comes(house)
     house.accept("a")
     assert resend(journal, 2, "COPY") == 3
     house.accept("a")
@@ -351,7 +359,7 @@ def test_what_was_overtaken_by_what_retention_has_deleted_can_be_forced(
 def test_what_was_overtaken_holds_nothing_newer_back(tmp_path: Path, journal: Journal, rule: str) -> None:
     house = house_of(tmp_path, journal, WAITS, NEW)
     house.accept("a")
-    _comes(house)
+    comes(house)
     house.keep()
     assert house.messages()[1][2] == "report.overtaken"
     put(house, 3, report("F1", "77.7"))
@@ -362,9 +370,8 @@ def test_what_was_overtaken_holds_nothing_newer_back(tmp_path: Path, journal: Jo
 def test_two_that_are_forced_together_go_by_their_age(tmp_path: Path, journal: Journal) -> None:
     house = house_of(tmp_path, journal, WAITS, report("F1", "55.5", "y.pdf"), NEW)
     house.accept("a")
-    house["one"].put("y.pdf", b"%PDF-1.4 y\n%%EOF\n")
-    house.look()
-    _comes(house)
+    comes(house, "y.pdf")
+    comes(house)
     house.keep()
     assert [each[2] for each in house.messages()][1:] == ["report.overtaken"] * 2
     journal.operator.release_messages([2, 3], force=True)

@@ -15,12 +15,12 @@ from kit.core import until
 from kit.intake import section
 
 from lab_sender import files, writers
-from lab_sender.intake import arrivals
+from lab_sender.intake import arrivals, at_rest
 from lab_sender.intake.arrivals import Arrivals
 
 LINUX = pytest.mark.skipif(sys.platform not in ("linux", "win32"), reason="this system knows of no writers")
 LONG_AGO = 10**18
-GRAIN_NS = arrivals._GRAIN_NS
+GRAIN_NS = at_rest._GRAIN_NS
 TICK_NS = 100
 """The least between two times of files that NTFS keeps apart."""
 
@@ -257,7 +257,7 @@ def test_what_can_never_be_claimed_does_not_keep_the_others_from_settling(
     outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a share nobody can be asked for writers: two looks, one after the other, must see the same file."""
-    monkeypatch.setattr(arrivals.writers, "can_be_asked", lambda _: False)
+    monkeypatch.setattr(writers, "can_be_asked", lambda _: False)
     outbox.arrivals = Arrivals(outbox.folder, section(settle_s=100.0), clock=outbox.clock)
     stuck = _many(outbox, 5)
     os.utime(outbox.put("late.json"), ns=(LONG_AGO, LONG_AGO + 9 * TICK_NS))
@@ -312,14 +312,14 @@ def test_what_comes_during_a_listing_waits_for_what_came_before_it(
             yield from (each for each in os.scandir(folder) if each.name.startswith("newer"))
 
     put("first", 0)
-    monkeypatch.setattr(arrivals, "_GRAIN_NS", GRAIN_NS)
+    monkeypatch.setattr(at_rest, "_GRAIN_NS", GRAIN_NS)
     seen_ns = time.time_ns() + GRAIN_NS
     until(lambda: time.time_ns() > seen_ns, "a file that has lain there for a while")
     monkeypatch.setattr(files, "entries", passing)
     assert outbox.look() == ["first"]
     assert outbox.arrivals.wants_another
     (tmp_path / "first").unlink()
-    monkeypatch.setattr(arrivals, "_GRAIN_NS", -(10**9))  # a look of a second later
+    monkeypatch.setattr(at_rest, "_GRAIN_NS", -(10**9))  # a look of a second later
     assert outbox.look() == ["older", "newer"]
 
 

@@ -1014,7 +1014,7 @@ def test_folders_that_look_empty_have_no_consequence(station: Station) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="no folder in which a file is open is moved there")
 def test_a_round_that_could_not_look_wants_no_other_one_soon(tmp_path: Path, journal: Journal) -> None:
     station = Station(tmp_path, journal)
-    station.intake._arrivals.wants_another = True
+    station.intake._arrivals._at_rest.wants_another_look = True
     station.claimed.rename(tmp_path / "away")
     station.outbox.rename(tmp_path / "away, too")
     station.intake.returned()

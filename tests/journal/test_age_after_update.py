@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from kit.ages import NEW, OLD, A, house_of, nights, put, read_corrected, resend, values
+from kit.ages import NEW, OLD, WAITS, A, comes, house_of, nights, put, read_corrected, resend, values
 from kit.core import report, rows
 from kit.destinations import House
 from kit.postgres import Cluster
@@ -18,7 +18,6 @@ from lab_sender.ids import new_id
 from lab_sender.journal import ActRejected, Address, Attempt, Journal
 from lab_sender.journal.copies import recover
 
-WAITS = report("F1", "14.1", "x.pdf")
 _AS_7 = (
     "ALTER TABLE message DROP COLUMN came",
     "ALTER TABLE message_order DROP COLUMN came",
@@ -26,11 +25,6 @@ _AS_7 = (
     "PRAGMA user_version = 7",
 )
 _AS_10 = (*_AS_7[:-1], "UPDATE meta SET value = '10' WHERE key = 'schema'")
-
-
-def _comes(house: House) -> None:
-    house["one"].put("x.pdf", b"%PDF-1.4\n%%EOF\n")
-    house.look()
 
 
 class Site:
@@ -124,7 +118,7 @@ def test_what_waits_is_older_than_what_was_deleted(site: Site, way: Way) -> None
     house.keep()
     nights(house)
     house = way(site)
-    _comes(house)
+    comes(house)
     assert values(house) == []
 
 
@@ -138,7 +132,7 @@ def test_what_came_behind_the_deleted_is_newer(site: Site, way: Way) -> None:
     put(house, 2, report("F7", "5.5"))
     put(house, 3, report("F1", "99.9", "x.pdf"))
     house = way(site)
-    _comes(house)
+    comes(house)
     assert values(house) == ["5.5", "99.9"]
 
 
@@ -146,7 +140,7 @@ def test_what_came_behind_the_deleted_is_newer(site: Site, way: Way) -> None:
 def test_what_waited_before_keeps_its_age(site: Site, way: Way) -> None:
     house = house_of(site.folder, site.journal, WAITS, NEW)
     house.refuse("a")  # message 1
-    _comes(house)
+    comes(house)
     house.refuse("a")  # message 2, 14.1
     house.keep()
     house = way(site)
@@ -160,7 +154,7 @@ def test_what_waited_before_keeps_its_age(site: Site, way: Way) -> None:
 def test_what_had_waited_makes_nothing_deleted_older(site: Site, way: Way) -> None:
     house = house_of(site.folder, site.journal, report("F9", "1.0", "x.pdf"), OLD)
     house.refuse("a")  # message 1, 14.1
-    _comes(house)
+    comes(house)
     house.refuse("a")  # message 2, of F9
     put(house, 3, NEW)
     house.accept("a")
@@ -204,7 +198,7 @@ def test_nothing_old_goes_over_what_has_lost_its_row(site: Site, lost: str) -> N
 def test_what_came_once_more_late_is_newer(site: Site, way: Way, how: str) -> None:
     house = house_of(site.folder, site.journal, WAITS if how == "waited" else OLD)
     if how == "waited":
-        _comes(house)
+        comes(house)
     house.accept("a")
     put(house, 2, NEW)
     house.refuse("a")  # message 2
@@ -212,7 +206,7 @@ def test_what_came_once_more_late_is_newer(site: Site, way: Way, how: str) -> No
     if how == "waited":
         put(house, 4, report("F9", "1.0"))
         house.accept("a")
-        _comes(house)
+        comes(house)
         house.keep()
     else:
         house.keep()
@@ -303,7 +297,7 @@ def test_the_same_by_an_older_file_and_a_lost_source(site: Site) -> None:
 
 def test_copies_of_what_waited_and_of_what_lost_its_source(site: Site) -> None:
     house = house_of(site.folder, site.journal, WAITS)
-    _comes(house)
+    comes(house)
     house.refuse("a")  # message 1
     put(house, 2, NEW)
     house.refuse("a")  # message 2
@@ -316,7 +310,7 @@ def test_copies_of_what_waited_and_of_what_lost_its_source(site: Site) -> None:
 def test_what_waited_is_held_against_what_lost_its_source(site: Site) -> None:
     house = house_of(site.folder, site.journal, WAITS, NEW)
     house.refuse("a")  # message 1, of the second file
-    _comes(house)
+    comes(house)
     house.refuse("a")  # message 2, 14.1
     house.keep()
     site.journal.operator.release(1)

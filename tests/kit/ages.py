@@ -19,6 +19,8 @@ PROFILE = builtin(corrections={"suspicious": "send"})
 A, B = Recipient("a", PROFILE), Recipient("b", PROFILE)
 STRICT, STRICT_B = Recipient("a", builtin(require=["PID-7"])), Recipient("b", builtin(require=["PID-7"]))
 OLD, NEW = report("F1", "14.1"), report("F1", "99.9")
+WAITS = report("F1", "14.1", "x.pdf")
+"""OLD, as long as its document is not there."""
 
 
 def house_of(tmp_path: Path, journal: Journal, *files: bytes, to: tuple[Recipient, ...] = (A,)) -> House:
@@ -32,6 +34,12 @@ def house_of(tmp_path: Path, journal: Journal, *files: bytes, to: tuple[Recipien
 
 def put(house: House, number: int, data: bytes) -> None:
     house["one"].put(f"{number}.json", data)
+    house.look()
+
+
+def comes(house: House, name: str = "x.pdf") -> None:
+    """A document comes."""
+    house["one"].put(name, b"%PDF-1.4\n%%EOF\n%" + name.encode())
     house.look()
 
 

@@ -5,10 +5,11 @@ Promises: a new journal and one that was brought up are the same. `readable_by` 
 may go on beside the newer one: that is how machines are brought up to date one after the other.
 Never: runs a step (schema.py does, all that are missing in one transaction, alone on the journal).
 
-A step is a file `to-VERSION.sql` beside this module, in PostgreSQL's own words, and a line in STEPS:
+A step of PostgreSQL's alone is a file `to-VERSION.sql` beside this module, in its own words; one that SQLite's tables
+have too is written once, there. Each is a line in STEPS:
 
-    _step(8, readable_by=7),                     # PostgreSQL's alone: a new journal gets it behind tables.sql
-    _step(9, readable_by=7, is_common=True),     # sqlite/tables.sql has it too: only an older journal gets it
+    _step(8, readable_by=7),                     # a new journal gets it behind tables.sql
+    _common(11, "to-8.sql", readable_by=7),      # sqlite/tables.sql has it: only an older journal gets it
 
 Its names need no schema: it runs within the journal's. Every text column is `TEXT COLLATE "C"`, every integer BIGINT.
 What only adds (a table, an index, a column with a DEFAULT) leaves `readable_by` as it was. What an older lab-sender
@@ -21,6 +22,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from lab_sender.journal.postgres.translation import tables
+from lab_sender.journal.sqlite.schema import ddl
 
 FIRST: Final = 7
 """The version of the first journals on PostgreSQL."""
@@ -44,16 +48,19 @@ class Step(NamedTuple):
     is_common: bool = False
 
 
-def _step(version: int, *, readable_by: int, is_common: bool = False) -> Step:
-    sql = (Path(__file__).parent / f"to-{version}.sql").read_text("utf-8")
-    return Step(version, readable_by, sql, is_common)
+def _step(version: int, *, readable_by: int) -> Step:
+    return Step(version, readable_by, (Path(__file__).parent / f"to-{version}.sql").read_text("utf-8"))
+
+
+def _common(version: int, sqlites: str, *, readable_by: int) -> Step:
+    return Step(version, readable_by, ";\n".join(tables(ddl(sqlites))), is_common=True)
 
 
 STEPS: tuple[Step, ...] = (
     _step(8, readable_by=7),
     _step(9, readable_by=7),
     _step(10, readable_by=7),
-    _step(11, readable_by=7, is_common=True),
+    _common(11, "to-8.sql", readable_by=7),
 )
 
 

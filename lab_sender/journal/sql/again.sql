@@ -13,14 +13,8 @@ INSERT INTO wire (message_id, body, crc32) VALUES (:copy, :body, :crc32);
 -- name: copied_orders
 -- It is as old as what it is a copy of.
 INSERT INTO message_order (destination, order_key, message_id, service, status, reported, came, age)
-SELECT o.destination, o.order_key, :copy, o.service, o.status, o.reported, COALESCE(o.came, NULLIF(m.came, ''), s.claim_id),
- CASE WHEN o.came IS NOT NULL THEN o.age WHEN m.came = '' THEN COALESCE(
- (WITH RECURSIVE p (id) AS (
-  SELECT m.replaces UNION SELECT r.replaces FROM p CROSS JOIN message r ON r.id = p.id WHERE r.replaces IS NOT NULL)
- SELECT MIN(p.id) FROM p), o.message_id) END
-FROM message_order o CROSS JOIN message m ON m.id = o.message_id
-LEFT JOIN source s ON s.id = m.source_id AND s.claim_id NOT LIKE '0-recovered-%'
-WHERE o.message_id = :id;
+SELECT o.destination, o.order_key, :copy, o.service, o.status, o.reported, {claim}, {lasting_age}
+FROM message_order o CROSS JOIN message n ON n.id = o.message_id WHERE o.message_id = :id;
 
 -- name: readings
 -- Each reading of a file, from any of them, oldest first: a released one comes back under the claim of the next.

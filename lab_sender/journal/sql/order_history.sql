@@ -11,17 +11,6 @@
 (l.digest IS NOT NULL OR m.state IN {waiting} OR m.state = 'acked'
  OR (m.may_have_left OR m.left_before) AND m.state IN {given_up})
 
--- part: age
--- By ids: of the last that was the same, or of what this is a copy of; else of the first of those whose place it took.
-COALESCE(o.age, (WITH RECURSIVE p (id) AS (
-  SELECT n.replaces UNION SELECT m.replaces FROM p CROSS JOIN message m ON m.id = p.id WHERE m.replaces IS NOT NULL)
- SELECT MIN(p.id) FROM p), o.message_id)
-
--- part: claim
--- By claims: that by which the same came last, else that of its file. NULL: nobody knows.
-COALESCE(o.came, NULLIF(n.came, ''),
- (SELECT s.claim_id FROM source s WHERE s.id = n.source_id AND s.claim_id NOT LIKE '0-recovered-%'))
-
 -- part: late
 -- Its id says when it was spooled, not when its file came: that waited, or was read again.
 CASE WHEN o.came IS NULL THEN COALESCE(n.came, '') <> '' ELSE o.age IS NULL END

@@ -125,15 +125,10 @@ ON CONFLICT (destination, control_id, message_id) DO NOTHING;
 
 -- name: keep_orders
 -- What the HIS has, or may have, of an order.
-UPDATE message_order SET (digest, patient_key, send_round, is_sure, came, age) = (
- SELECT m.digest, m.patient_key, m.send_round, m.state = 'acked', COALESCE(message_order.came, NULLIF(m.came, ''), s.claim_id),
-  CASE WHEN message_order.came IS NOT NULL THEN message_order.age WHEN m.came = '' THEN COALESCE(
- (WITH RECURSIVE p (id) AS (
-  SELECT m.replaces UNION SELECT r.replaces FROM p CROSS JOIN message r ON r.id = p.id WHERE r.replaces IS NOT NULL)
- SELECT MIN(p.id) FROM p), message_order.message_id) END
- FROM message m LEFT JOIN source s ON s.id = m.source_id AND s.claim_id NOT LIKE '0-recovered-%'
- WHERE m.id = message_order.message_id)
-WHERE message_id IN (SELECT m.id FROM json_each(:ids) k CROSS JOIN message m ON m.id = CAST(k.value AS BIGINT)
+UPDATE message_order AS o SET (digest, patient_key, send_round, is_sure, came, age) = (
+ SELECT n.digest, n.patient_key, n.send_round, n.state = 'acked', {claim}, {lasting_age}
+ FROM message n WHERE n.id = o.message_id)
+WHERE o.message_id IN (SELECT m.id FROM json_each(:ids) k CROSS JOIN message m ON m.id = CAST(k.value AS BIGINT)
  WHERE m.state = 'acked' OR m.may_have_left OR m.left_before);
 
 -- name: kept_orders

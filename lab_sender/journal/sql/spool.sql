@@ -31,10 +31,9 @@ INSERT INTO message_order (order_key, service, status, reported, message_id, des
 -- name: again
 -- The same came once more: the message is as new as that. Not where that waited longer than the message, or nobody
 -- knows.
-UPDATE message_order SET came = :claim_id, age = CAST(:age AS BIGINT) WHERE message_id = :id
- AND (CAST(:age AS BIGINT) IS NOT NULL OR :claim_id > COALESCE(came,
-  (SELECT COALESCE(NULLIF(m.came, ''), s.claim_id) FROM message m CROSS JOIN source s
-   WHERE m.id = message_order.message_id AND s.id = m.source_id AND s.claim_id NOT LIKE '0-recovered-%')));
+UPDATE message_order AS o SET came = :claim_id, age = CAST(:age AS BIGINT) WHERE o.message_id = :id
+ AND (CAST(:age AS BIGINT) IS NOT NULL OR :claim_id >
+  (SELECT {claim} FROM (SELECT o.message_id AS id) k LEFT JOIN message n ON n.id = k.id));
 
 -- name: remark
 INSERT INTO remark (source_id, message_id, code, place, text, times) VALUES (?,?,?,?,?,?);
