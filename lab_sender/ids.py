@@ -29,11 +29,12 @@ if hasattr(os, "register_at_fork"):
 def new_id(after: str = "") -> str:
     """Make an identifier (HL7 2.5.1 MSH-10: at most 20 characters) that sorts behind `after`, one of ours.
 
-    So those of one sequence stay in it within a millisecond, and where the clock is set back.
+    So those of one sequence stay in it within a millisecond, and where the clock is set back. Two sequences that go
+    on from the same one do not meet.
     """
     number = (time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF) << 52 | _random_bits()
-    if after:
-        number = max(number, int(after.translate(_VALUES), 32) + 1)
+    if after and number <= (last := int(after.translate(_VALUES), 32)):
+        number = last + 1 + (_random_bits() >> 12)
     return "".join([_PAIRS[number >> shift & 0x3FF] for shift in range(90, -1, -10)])
 
 

@@ -716,6 +716,48 @@ MUTATIONS = (
         ("faults/test_arrivals.py",),
     ),
     Mutation(
+        "the claim ids that go on from those in claimed/", "intake/claims.py",
+        "        self._ids.go_on_from(ClaimName.parse(look.name).claim_id for look in looks)\n",
+        "",
+        ("intake/test_claim_ids.py", "faults/test_arrivals.py"),
+    ),
+    Mutation(
+        "the claim ids that go on from those of releases", "journal/spool.py",
+        'str(max(db.execute(_SQL["last_claims"]).fetchone()))', 'str(db.execute(_SQL["last_claims"]).fetchone()[0])',
+        ("intake/test_claim_ids.py",),
+    ),
+    Mutation(
+        "two sequences of ids that go on from one", "ids.py",
+        "number = last + 1 + (_random_bits() >> 12)", "number = last + 1",
+        ("intake/test_claim_ids.py",),
+    ),
+    Mutation(
+        "the age of what another outbox passes while it is built", "intake/batches.py",
+        "            named = [self._passed(each) for each in named]\n",
+        "",
+        ("intake/test_outboxes.py",),
+    ),
+    Mutation(
+        "the usual wait of a file that grows beside its marker", "intake/arrivals.py",
+        "others_want or has_come", "True",
+        ("intake/test_arrivals.py",),
+    ),
+    Mutation(
+        "the agent whose claims are a sequence, when a journal is brought up", "journal/sqlite/to-8.sql",
+        "agent_of(s.outbox)", "s.outbox",
+        ("journal/test_age_after_update.py",),
+    ),
+    Mutation(
+        "the machines whose claims are none", "journal/sqlite/schema.py",
+        'return outbox if is_shared(outbox) else node_of(outbox) if ":" in outbox else ""', 'return ""',
+        ("journal/test_age_after_update.py",),
+    ),
+    Mutation(
+        "the machines of PostgreSQL whose claims are none", "journal/postgres/steps.py",
+        " OR s.outbox IN (SELECT name FROM node)", "",
+        ("journal/test_age_after_update.py",),
+    ),
+    Mutation(
         "the PDF that must be whole", "oru/attachments.py",
         '        severity="warning" if w.site.profile.attachments.cut == "send" else "error",\n',
         '        severity="warning",\n',

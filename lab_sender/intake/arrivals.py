@@ -135,7 +135,8 @@ class Arrivals:
                 if earlier is not None and earlier.look != look:
                     earlier = None
                 if with_markers:
-                    is_complete = name not in self._markers or self._is_marked(look, earlier, closed, now)
+                    has_come = name not in before
+                    is_complete = name not in self._markers or self._is_marked(look, earlier, closed, now, has_come)
                 else:
                     is_complete = self._is_complete(look, earlier, name in closed, now)
                 if not is_complete:
@@ -301,14 +302,17 @@ class Arrivals:
         self._seen[look.name] = earlier or _Seen(look, now)
         return False
 
-    def _is_marked(self, look: Look, earlier: _Seen | None, closed: Collection[str], now: float) -> bool:
+    def _is_marked(
+        self, look: Look, earlier: _Seen | None, closed: Collection[str], now: float, has_come: bool
+    ) -> bool:
         if earlier is not None:
             return True
+        others_want = self._at_rest.wants_another_look
         markers = self._markers[look.name]
         is_marked = any(each in closed or self._at_rest.marker_was_here(each) for each in markers)
         if is_marked and (look.name in closed or self._at_rest.was_here(look.name)):
             return True
-        self._at_rest.wants_another_look = True
+        self._at_rest.wants_another_look = others_want or has_come  # one that grows waits for the usual one
         self._seen[look.name] = _Seen(look, now)
         return False
 

@@ -257,7 +257,7 @@ class Batches:
         return self._journal.spool.ledger(keys, messages[0].destination or self._destination)
 
     def _spool(self, sources: Sequence[NewSource], waited: Collection[str] = ()) -> None:
-        """Recognise and spool a batch; `waited` are the claims in it that newer files may have passed.
+        """Recognise and spool a batch; `waited` are the claims in it that newer files of this outbox may have passed.
 
         No other intake of this agent spools between the look at what is known and the transaction that adds to it; if
         anybody else has, it is looked at again; where they do not leave off, they wait. So of two reports of one
@@ -267,8 +267,9 @@ class Batches:
             return
         spool, record = self._journal.spool, self._troubles.record
         named = [each._replace(outbox=self._outbox) for each in sources] if self._outbox else sources
-        look = partial(self._recognised, named, waited)
         with self._together.spooling:
+            named = [self._passed(each) for each in named]
+            look = partial(self._recognised, named, waited)
             for _ in range(_MOST_LOOKS):
                 seen = record(lambda: spool.seen(named, self._destination))
                 recognised = record(look)
@@ -276,11 +277,19 @@ class Batches:
                     break
             else:
                 recognised = record(lambda: spool.spooled_alone(look, named, self._destination, self._mark))
+            claims = [source.claim_id for source in named]
+            self._together.newest_spooled = max(self._together.newest_spooled, *claims)
         for source in recognised:
             _log(source)
         self._on_spooled()
         if self._mark is not None:  # whoever sends does not wait for it
             self._mark.write()
+
+    def _passed(self, source: NewSource) -> NewSource:
+        """Note when a file came that one of another outbox has passed; one that waited is judged by itself."""
+        if source.claim_id > self._together.newest_spooled:
+            return source
+        return source._replace(messages=tuple([each._replace(came=source.claim_id) for each in source.messages]))
 
     def _recognised(self, sources: Sequence[NewSource], waited: Collection[str]) -> list[NewSource]:
         """Hold a batch against what is known."""

@@ -65,9 +65,8 @@ class Claims:
         os.stat(verbatim(self._claimed))
 
     def go_on_from(self, journaled: str) -> None:
-        """Let ids sort behind those given before: the journal's last one, and all in claimed/."""
-        claimed = (ClaimName.parse(entry.name).claim_id for entry in files.entries(self._claimed))
-        self._ids.go_on_from((journaled, *claimed))
+        """Let ids sort behind the journal's last one."""
+        self._ids.go_on_from((journaled,))
 
     def claim(self, looks: Sequence[Look]) -> list[Claimed]:
         """Make these files ours by renaming them into claimed/; durable on return."""
@@ -168,10 +167,11 @@ class Claims:
     ) -> tuple[list[Claimed], list[Claimed]]:
         """Return what lies in claimed/ and is not known: reports in order, and documents without one.
 
-        That is what was claimed before a crash, or was released. `known` are the names that the journal answers for;
-        `in_hand` are paths.
+        That is what was claimed before a crash, or was released. What is claimed from now on sorts behind all of it.
+        `known` are the names that the journal answers for; `in_hand` are paths.
         """
         looks = [look for entry in files.entries(self._claimed) if (look := files.look(entry)) and look.regular]
+        self._ids.go_on_from(ClaimName.parse(look.name).claim_id for look in looks)
         looks = [look for look in looks if self._claimed_prefix + look.name not in in_hand]
         in_journal = known([look.name for look in looks])
         now = time.monotonic()

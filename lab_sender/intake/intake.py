@@ -168,8 +168,6 @@ class Intake:
         self._returned.clear()
         self._claims.unsure = False
         try:
-            if self._adoption is not None:  # what is claimed from now on is younger than what came from elsewhere
-                self._claims.go_on_from("")
             claims, documents = self._claims.left_behind(
                 lambda names: self._troubles.record(lambda: self._journal.spool.known_claims(names)),
                 self._batches.paths(),

@@ -29,6 +29,8 @@ class Together:
         """Held from the look at what is known until the batch is in the journal."""
         self.reading_alone = threading.Lock()
         """Held while files are read one by one after an unclean end: one mark says which it is."""
+        self.newest_spooled = ""
+        """The newest claim that is in the journal; whoever spools changes it. What sorts before it was passed."""
         self.ids = ClaimIds()
         self.trouble = SharedTrouble(journal.spool.trouble)
 

@@ -141,9 +141,9 @@ class SpoolBook:
         return known
 
     def last_claim_id(self) -> str:
-        """Return the largest claim id of all sources, "" if there is none."""
+        """Return the largest claim id that was given to a file, or to a released one; "" if there is none."""
         with self._store.reading() as db:
-            return str(db.execute(_SQL["last_claims"]).fetchone()[0])
+            return str(max(db.execute(_SQL["last_claims"]).fetchone()))
 
     def returning(self) -> set[str]:
         """Return the claim ids of released files that are still on their way back to claimed/."""

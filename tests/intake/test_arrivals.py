@@ -370,6 +370,19 @@ def test_where_nobody_can_be_asked_a_marked_file_waits_for_the_next_look(
     assert share.look() == ["a"]
 
 
+def test_a_file_that_grows_beside_its_marker_makes_no_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writers, "is_local", lambda _: False)
+    share = Outbox(tmp_path, marker=".ok")
+    share.put("a.ok")
+    wanted = []
+    for size in range(1, 5):
+        share.put("a", b"x" * size)
+        assert share.look() == []
+        wanted.append(share.arrivals.wants_another)
+    assert wanted == [True, False, False, False]
+    assert share.look() == ["a"]
+
+
 @LINUX
 @pytest.mark.parametrize("late", ["a", "a.ok"])
 def test_neither_a_file_nor_its_marker_that_came_before_lets_the_other_pass(

@@ -28,7 +28,7 @@ from lab_sender.filing.feed import Feed
 from lab_sender.filing.keeper import Keeper
 from lab_sender.intake import batches
 from lab_sender.intake.compose import Composer, Recipient
-from lab_sender.journal import Journal, NewSource
+from lab_sender.journal import ActRejected, Journal, NewSource
 from lab_sender.readers import Inputs, PdfInput
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -477,6 +477,24 @@ def test_claim_ids_sort_over_all_outboxes_also_where_the_clock_is_set_back(
     house.look()
     claims = [claim for (claim,) in rows(house.journal, "SELECT claim_id FROM source ORDER BY id")]
     assert claims == sorted(claims)
+
+
+def test_what_another_outbox_passes_while_it_is_built_is_as_old_as_its_file(house: House) -> None:
+    """The older one goes out, for nothing contradicts it; both are refused, and a person releases them."""
+    one = house["one"].intake
+    house["one"].put("1.json", report("F1", "14.1"))
+    ready = one._arrivals.complete(()) or one._arrivals.complete(())
+    one._batches.put(one._claims.claim(ready))
+    house["two"].put("2.json", report("F1", "99.9"))
+    house["two"].look()
+    house.refuse("a")  # message 1, the newer one
+    one._batches.finish()
+    house.refuse("a")
+    house.keep()
+    house.journal.operator.release(1)
+    house.accept("a")
+    with pytest.raises(ActRejected, match=r"release\.overtaken: message 1, "):
+        house.journal.operator.release(2)
 
 
 @examples(25)

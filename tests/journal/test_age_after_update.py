@@ -218,15 +218,40 @@ def test_what_came_once_more_late_is_newer(site: Site, way: Way, how: str) -> No
 
 
 @WAYS
-def test_ids_decide_between_machines(site: Site, way: Way) -> None:
+def test_what_waited_in_one_outbox_was_passed_in_another(site: Site, way: Way) -> None:
+    house = House(site.folder, site.journal, {"one": (A,), "two": (A,)})
+    house["one"].put("1.json", WAITS)
+    house.look()
+    house["two"].put("2.json", NEW)
+    house.look()
+    house.refuse("a")  # message 1
+    comes(house)
+    assert values(house) == ["14.1"]
+    house.refuse("a")  # message 2, the older one
+    house.keep()
+    house = way(site)
+    site.journal.operator.release(1)
+    house.accept("a")
+    with pytest.raises(ActRejected, match=r"release\.overtaken: message 1, "):
+        site.journal.operator.release(2)
+
+
+@WAYS
+@pytest.mark.parametrize("second", ["B:one", "B", ":SHARED"])
+def test_ids_decide_between_machines(site: Site, way: Way, second: str) -> None:
     """The clock of the second one is behind; it did not wait."""
+    if second == "B":
+        if site.cluster is None:
+            pytest.skip("several machines share a journal on PostgreSQL alone")
+        names = "name, instance, version, started_ms, seen_ms, clean"
+        site.cluster.ask(f"INSERT INTO older.node ({names}) VALUES ('B', '', '', 0, 0, FALSE)")
     house = house_of(site.folder, site.journal, OLD)
     house.refuse("a")  # message 1
     put(house, 2, NEW)
     house.accept("a")
     house.keep()
     with site.journal.store.durable() as db:
-        db.execute("UPDATE source SET claim_id = '00000000000000000000', outbox = 'b' WHERE id = 2")
+        db.execute("UPDATE source SET claim_id = '00000000000000000000', outbox = ? WHERE id = 2", (second,))
     way(site)
     with pytest.raises(ActRejected, match=r"release\.overtaken: message 2, "):
         site.journal.operator.release(1)

@@ -33,6 +33,7 @@ from contextlib import closing
 from pathlib import Path
 
 from lab_sender import rights
+from lab_sender.config.folders import is_shared, node_of
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.hl7.orders import facts_in, has_several_patients
 from lab_sender.journal import turns
@@ -81,6 +82,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.create_function("facts_of_order", 2, _facts_of_order, deterministic=True)
         connection.create_function("turn_of", 2, _turn_of, deterministic=True)
         connection.create_function("refusal_of", 2, _refusal_of, deterministic=True)
+        connection.create_function("agent_of", 1, _agent_of, deterministic=True)
         connection.execute("BEGIN IMMEDIATE")
         try:
             _bring_up(connection, path)
@@ -121,6 +123,7 @@ def make(connection: sqlite3.Connection) -> None:
 def fill_in(connection: sqlite3.Connection, version: int) -> None:
     """Fill in, within a transaction, what the steps make of rows: those of a journal of this schema were copied."""
     connection.create_function("refusal_of", 2, _refusal_of, deterministic=True)
+    connection.create_function("agent_of", 1, _agent_of, deterministic=True)
     for step in range(version + 1, SCHEMA_VERSION + 1):
         for statement in _statements(ddl(f"to-{step}.sql")):
             if re.match(r"(?:--[^\n]*\n|\s)*(?:INSERT|UPDATE)\b", statement):
@@ -167,6 +170,11 @@ def _refusal_of(reason: str, part: int) -> str:
     """Return the HIS's code (part 0) or its ERR-3 codes (part 1) from our own sentence about a refusal."""
     said = _REFUSAL.match(reason)
     return "" if said is None else " ".join((said[part + 1] or "").split(", "))
+
+
+def _agent_of(outbox: str) -> str:
+    """Return whose outbox it is; "" where there is one agent. One that agents share has one of them at a time."""
+    return outbox if is_shared(outbox) else node_of(outbox) if ":" in outbox else ""
 
 
 def _back_up(path: Path, copy_path: Path) -> None:

@@ -16,10 +16,13 @@ UPDATE message SET came = (
             AND a.destination IN ('', message.destination) AND (a.message_id IS NULL OR f.place = message.place)))
     SELECT MIN(x.claim_id) FROM x)
 WHERE source_id IN (SELECT s.id FROM source w CROSS JOIN source s ON s.claim_id = w.returns_as WHERE w.returns_as <> '');
--- What waited: a file before it in the journal was claimed after it. Claims are a sequence within an outbox.
+-- What waited: a file before it in the journal was claimed after it. Claims are a sequence within an agent.
 UPDATE message SET came = (SELECT s.claim_id FROM source s WHERE s.id = message.source_id)
 WHERE came = '' AND source_id IN (
-    SELECT w.id FROM (SELECT s.id, s.claim_id, MAX(s.claim_id) OVER (PARTITION BY s.outbox ORDER BY s.id) AS newest FROM source s) w
+    SELECT w.id FROM (
+        SELECT s.id, s.claim_id,
+        MAX(s.claim_id) OVER (PARTITION BY agent_of(s.outbox) ORDER BY s.id) AS newest
+        FROM source s) w
     WHERE w.claim_id < w.newest AND w.claim_id NOT LIKE '0-recovered-%');
 -- What was deleted before: no younger than the next one of which something is left. Where there is none nobody knows.
 UPDATE message_order SET age = message_id, came = (
