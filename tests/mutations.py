@@ -716,6 +716,11 @@ MUTATIONS = (
         ("faults/test_arrivals.py",),
     ),
     Mutation(
+        "the orders beside one that was passed", "intake/batches.py",
+        "in_part=not all(passed_by)", "in_part=False",
+        ("intake/test_age_of_a_file.py",),
+    ),
+    Mutation(
         "the claim ids that go on from those in claimed/", "intake/claims.py",
         "        self._ids.go_on_from(ClaimName.parse(look.name).claim_id for look in looks)\n",
         "",
@@ -2719,7 +2724,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what an overtaken report says to do leads out", "journal/next_step.py",
-        'if code == "report.overtaken":', "if False:",
+        'if code in ("report.overtaken", "report.partly-overtaken"):', "if False:",
         ("intake/test_age_of_a_file.py",),
     ),
     Mutation(

@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 
 from lab_sender import writers
 from lab_sender.errors import FileError
@@ -234,22 +235,23 @@ class Batches:
         ]
         history = {name: self._history([each for each in messages if each.destination == name]) for name in named}
 
-        def overtaken_by(message: NewMessage) -> int | None:
+        def judged(message: NewMessage) -> NewMessage:
             of_orders = [history[message.destination].get(key, []) for key in message.order_keys]
             known = {int(entry.message) for each in of_orders for entry in each}
             newer = came_after(message.came, known) if known else known
             passed_by = [
-                int(entry.message)
+                [
+                    int(entry.message)
+                    for entry in each
+                    if entry.message in newer and message.digest not in (entry.digest, each[-1].content[1])
+                ]
                 for each in of_orders
-                for entry in each
-                if entry.message in newer and message.digest not in (entry.digest, each[-1].content[1])
             ]
-            return max(passed_by, default=None)
+            if not any(passed_by):
+                return message
+            return overtaken(message, max(chain.from_iterable(passed_by)), in_part=not all(passed_by))
 
-        judged = [(each, overtaken_by(each)) for each in messages]
-        return source._replace(
-            messages=tuple([each if newer is None else overtaken(each, newer) for each, newer in judged])
-        )
+        return source._replace(messages=tuple([judged(each) for each in messages]))
 
     def _history(self, messages: Sequence[NewMessage]) -> dict[str, list[LedgerEntry]]:
         """Return what the destination of these messages was sent, or may have been, of each of their orders."""

@@ -47,14 +47,20 @@ def rejected_entry(file: Rejected) -> NewSource:
     )
 
 
-def overtaken(message: NewMessage, newer: int) -> NewMessage:
-    """Quarantine a message that a newer report of its order has passed: this message."""
+def overtaken(message: NewMessage, newer: int, *, in_part: bool) -> NewMessage:
+    """Quarantine a message that a newer report of its order has passed: message `newer`.
+
+    `in_part`: it has other orders, which nothing has passed.
+    """
+    code = "report.partly-overtaken" if in_part else "report.overtaken"
+    of_what = "one of its orders, and not of the others" if in_part else "the same order"
+    else_ = "else drop the other orders in a file of their own, and then give it up" if in_part else "else give it up"
     text = (
-        f"report.overtaken: message {newer}, which the HIS has, may have or gets, is a newer report for the same"
-        " order; sending this one now would overwrite it. If this one counts all the same, release it with --force;"
-        " else give it up."
+        f"{code}: message {newer}, which the HIS has, may have or gets, is a newer report for {of_what};"
+        " sending this one now would overwrite it. If this one counts all the same, release it with --force;"
+        f" {else_}."
     )
     return NewMessage(
-        message.place, "quarantined", message.digest, code="report.overtaken", reason=text,
+        message.place, "quarantined", message.digest, code=code, reason=text,
         destination=message.destination, came=message.came,
     )  # fmt: skip

@@ -16,9 +16,10 @@ def next_step(ref: str, code: str, *, control_id: str = "", may_have_left: bool 
     release, dismiss = f"`lab-sender release {ref}`", f"`lab-sender dismiss {ref} --why TEXT`"
     if code == "unanswered" or (may_have_left and code != "refused"):
         return f"ask the HIS whether it has control id {control_id}: if it has, {dismiss}; if not, {release}"
-    if code == "report.overtaken":  # a plain release finds the newer one again
+    if code in ("report.overtaken", "report.partly-overtaken"):  # a plain release finds the newer one again
         forced = f"`lab-sender release {ref} --force`"
-        return f"find out which one is valid: if it is the newer one, {dismiss}; if it is this one, {forced}"
+        others = "drop the other orders in a file of their own and " if code == "report.partly-overtaken" else ""
+        return f"find out which one is valid: if it is the newer one, {others}{dismiss}; if it is this one, {forced}"
     if code.startswith("correction."):
         return f"ask the laboratory; then {dismiss}, or {release} to send it as it is"
     if built:

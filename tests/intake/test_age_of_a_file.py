@@ -325,6 +325,25 @@ def test_changed_where_something_was_delivered(tmp_path: Path, journal: Journal)
         journal.operator.release(3)
 
 
+def test_what_else_is_in_an_overtaken_message_is_not_given_up_with_it(tmp_path: Path, journal: Journal) -> None:
+    house = house_of(tmp_path, journal, b"{", NEW)
+    house.accept("a")
+    house.keep()
+    order = "OBR|{0}||F{0}^LAB|58410-2^CBC^LN\rOBX|1|NM|718-7^Hb^LN||14.{0}|g/dL|||||F\r"
+    head = "MSH|^~\\&|LAB|L|H|H|20261122||ORU^R01^ORU_R01|C1|P|2.5.1\rPID|1||P1^^^MR||Z^Anna\r"
+    read_corrected(house, 1, (head + order.format(1) + order.format(2)).encode())
+    house.keep()
+    assert house.messages()[-1] == ("a", "quarantined", "report.partly-overtaken")
+    reason = (house["one"].folders.quarantine / "1.json.reason.txt").read_text("utf-8")
+    assert (
+        "Next: find out which one is valid: if it is the newer one, drop the other orders in a file of their own and"
+        " `lab-sender dismiss 2 --why TEXT`; if it is this one, `lab-sender release 2 --force`"
+    ) in reason
+    journal.operator.dismiss(2, "the newer one counts")
+    put(house, 3, report("F2", "14.2"))
+    assert values(house) == ["14.2"]
+
+
 def test_the_reason_beside_an_overtaken_file_leads_out(tmp_path: Path, journal: Journal) -> None:
     """A release without --force would bring it back there."""
     house = house_of(tmp_path, journal, b"{", NEW)
