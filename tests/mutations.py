@@ -716,6 +716,41 @@ MUTATIONS = (
         ("faults/test_arrivals.py",),
     ),
     Mutation(
+        "all of an order while something for it lies in quarantine", "intake/recognise.py",
+        "if entries and is_known and not batch.may_go_out_yet(message):", "if entries and is_known:",
+        ("intake/test_part_of_an_order.py",),
+    ),
+    Mutation(
+        "all of an order while something for it of the same batch lies in quarantine", "intake/recognise.py",
+        "            self._own_may_go_out.update(message.order_keys)\n", "            pass\n",
+        ("intake/test_part_of_an_order.py",),
+    ),
+    Mutation(
+        "the note that bytes are only what has changed", "journal/spool.py",
+        "part_at = message_id if message.is_part else None", "part_at = None",
+        ("intake/test_part_of_an_order.py",),
+    ),
+    Mutation(
+        "that a copy of a part is one", "journal/sql/again.sql",
+        ":crc32, part_at FROM wire", ":crc32, NULL FROM wire",
+        ("intake/test_part_of_an_order.py",),
+    ),
+    Mutation(
+        "that a part which is built anew is whole", "journal/sql/rebuild.sql",
+        ", part_at = NULL", "",
+        ("intake/test_part_of_an_order.py",),
+    ),
+    Mutation(
+        "the copy of a part that is not what the HIS is to be told", "journal/decisions.py",
+        "    if unknown is not None:\n        raise", "    if False:\n        raise",
+        ("intake/test_part_of_an_order.py",),
+    ),
+    Mutation(
+        "a part that may go out again where nothing else was said", "journal/sql/order_history.sql",
+        "COALESCE(o.digest, n.digest) <> t.digest", "TRUE",
+        ("intake/test_part_of_an_order.py",),
+    ),
+    Mutation(
         "the orders beside one that was passed", "intake/batches.py",
         "in_part=not all(passed_by)", "in_part=False",
         ("intake/test_age_of_a_file.py",),

@@ -12,6 +12,7 @@ Never: writes to the journal, or compares what two destinations were sent.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from typing import Protocol
 
@@ -38,6 +39,10 @@ class Known(Protocol):
 
     def read_before(self, claim_ids: Collection[str], destination: str) -> dict[str, list[ReadBefore]]:
         """Return what is settled of the released files that came back as these claims."""
+        ...
+
+    def may_go_out_yet(self, order_keys: Collection[str], destination: str) -> bool:
+        """Say whether a message for one of the orders lies in quarantine, so that a person may release it."""
         ...
 
     def body_of(self, message_id: int) -> bytes | None:
@@ -120,10 +125,12 @@ class _Judge:
                 return message._replace(state="quarantined", holds_orders=self._corrections.suspicious == "hold")
         if self._corrections.send == "changed" and message.built and message.body is not None:
             entries = [entry for each in history for entry in each if not entry.is_of_another(message.patient_key)]
-            if entries and all(entry.is_sure and not entry.waits for entry in entries):
+            is_known = all(entry.is_sure and not entry.waits for entry in entries)
+            if entries and is_known and not batch.may_go_out_yet(message):
                 entries.sort(key=lambda entry: (entry.send_round, int(entry.message)))
                 if (bodies := batch.bodies_of(entries)) is not None:  # else nobody knows what the HIS has: all of it
-                    message = message._replace(body=changed_only(message.body, bodies))
+                    body = changed_only(message.body, bodies)
+                    message = message._replace(body=body, is_part=body != message.body)
         return message
 
     def _findings(
@@ -164,6 +171,8 @@ class _Batch:
         self._read_before = known.read_before([source.claim_id for source in sources], destination)
         self._history = known.ledger([order.key for message in spooled for order in message.orders], destination)
         self._bodies: dict[int | str, bytes] = {}
+        self._known_may_go_out = partial(known.may_go_out_yet, destination=destination)
+        self._own_may_go_out = set[str]()
 
     def settled_before(self, source: NewSource, message: NewMessage) -> ReadBefore | None:
         """Take the report of a released file that had this content, each once: the one at the same place first."""
@@ -185,9 +194,16 @@ class _Batch:
         """Return what was sent of each order of a message, oldest first."""
         return [self._history.get(key, []) for key in message.order_keys]
 
+    def may_go_out_yet(self, message: NewMessage) -> bool:
+        """Say whether anything for the orders of a message lies in quarantine, so that a person may release it."""
+        keys = message.order_keys
+        return not self._own_may_go_out.isdisjoint(keys) or self._known_may_go_out(keys)
+
     def add(self, message: NewMessage) -> None:
         """Note a message that has been recognised; one in quarantine keeps its control id, and is no history."""
         control_id, waits = str(message.control_id), message.state == "spooled"
+        if not waits:
+            self._own_may_go_out.update(message.order_keys)
         self.holders[control_id.rstrip(" ")] = (control_id, message.digest if waits else b"")
         if waits and message.body is not None:
             self._bodies[control_id] = message.body

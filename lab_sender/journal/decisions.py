@@ -43,7 +43,11 @@ def demand_its_place(
     if in_the_way is None:
         return
     other = in_the_way.message
-    if in_the_way.is_newer:
+    if in_the_way.why == "unknown":
+        if act == "release":  # built anew it is whole
+            raise _made_before(message, act, other)
+        return
+    if in_the_way.why == "newer":
         raise ActRejected(
             f"{act}.overtaken",
             f"message {other}, which the HIS has, may have or gets before it, speaks about the same order and is"
@@ -64,13 +68,18 @@ def may_be_copied(db: Db, message: Facts, *, force: bool, together: Collection[i
         raise _no_bytes(message)
     if message.state in WAITING:
         raise ActRejected("resend.waiting", f"message {message.id} is still waiting for its first delivery.")
+    if force:
+        return
     newer = order_history.overtaken_by(db, message.id, at_end=True, together=together)
-    if newer is not None and not force:
+    if newer is not None:
         raise ActRejected(
             "resend.overtaken",
             f"message {newer}, delivered since or waiting, speaks about the same order and is newer.",
             hint="Resend that one, or use --force if you are sure.",
         )
+    unknown = order_history.unknown_to(db, message.id, at_end=True)
+    if unknown is not None:
+        raise _made_before(message, "resend", unknown)
 
 
 def released(db: Db, this: Act, message: Facts, *, force: bool, why: str = "") -> str:
@@ -122,6 +131,17 @@ def not_to_be_dismissed(message: Facts) -> ActRejected:
         )
     text = f"message {message.id} is {WORDS[message.state]}: there is nothing to give up."
     return ActRejected("dismiss.not-waiting", text)
+
+
+def _made_before(message: Facts, act: Literal["release", "resend"], other: int) -> ActRejected:
+    return ActRejected(
+        f"{act}.made-before",
+        f"message {message.id} is only what had changed when it was built (corrections.send); message {other}, about"
+        " the same order, came to the journal later and has reached the HIS, or may: it would mix the two.",
+        hint=f"`lab-sender rebuild {message.id}` builds it whole, and sends it."
+        if message.state == "quarantined"
+        else "Have the laboratory report it anew.",
+    )
 
 
 def _no_bytes(message: Facts) -> ActRejected:

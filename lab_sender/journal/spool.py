@@ -165,6 +165,11 @@ class SpoolBook:
             found.setdefault(name, []).append(frozenset(json.loads(owners)))
         return found
 
+    def may_go_out_yet(self, order_keys: Collection[str], destination: str) -> bool:
+        """Say whether a message for one of the orders lies in quarantine, so that a person may release it."""
+        with self._store.reading() as db:
+            return order_history.may_go_out_yet(db, order_keys, destination)
+
     def came(self, claim_id: str, *, destination: str, place: str) -> str:
         """Return when a file came, for what is at one place of it; see order_history."""
         with self._reader.reading() as db:
@@ -303,7 +308,8 @@ class _Rows:
                 )
             )
             if message.body is not None:
-                self.wires.append((message_id, message.body, zlib.crc32(message.body)))
+                part_at = message_id if message.is_part else None
+                self.wires.append((message_id, message.body, zlib.crc32(message.body), part_at))
             self.orders += [(*order, message_id, destination) for order in message.orders]
             if message.is_once_more:
                 came = message.came

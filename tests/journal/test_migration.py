@@ -31,6 +31,7 @@ OLD_JOURNALS = {
     "journal-v5.sql": (),
     "journal-v6-refused.sql": (),
     "journal-v7.sql": (),
+    "journal-v8.sql": (),
 }
 """Dumps of journals that older versions wrote, and what is read before each."""
 _NEW_NAMES = {"place": "folder", "placed_as": "filed_as", "planned_place": "planned_folder"}
@@ -99,7 +100,9 @@ def test_what_lies_in_sent_is_read_from_an_older_journal_as_from_a_new_one(name:
     assert _version(path) == version
     Journal(path).close()
     assert lies_there() == found
-    days = dict.fromkeys(("journal-v3.sql", "journal-v4.sql", "journal-v7.sql"), "2026-11-29")
+    days = dict.fromkeys(
+        ("journal-v3.sql", "journal-v4.sql", "journal-v7.sql", "journal-v8.sql"), "2026-11-29"
+    )
     days |= dict.fromkeys(("journal-v4-written.sql", "journal-v5.sql"), "2026-11-28")
     assert found[0] == ([days[name]] if name in days else [])
 

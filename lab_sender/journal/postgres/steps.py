@@ -65,6 +65,7 @@ STEPS: tuple[Step, ...] = (
     _step(9, readable_by=7),
     _step(10, readable_by=7),
     _common(11, "to-8.sql", readable_by=7),
+    _common(12, "to-9.sql", readable_by=7),
 )
 
 

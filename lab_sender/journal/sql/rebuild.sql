@@ -17,7 +17,7 @@ INSERT INTO former_id (destination, control_id, message_id) VALUES (:destination
 ON CONFLICT (destination, control_id, message_id) DO NOTHING;
 
 -- name: bytes
-UPDATE wire SET body = :body, crc32 = :crc32 WHERE message_id = :id;
+UPDATE wire SET body = :body, crc32 = :crc32, part_at = NULL WHERE message_id = :id;
 
 -- name: age
 -- How old it is, where its orders say so: with other ones it is no younger.

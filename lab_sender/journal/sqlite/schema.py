@@ -40,7 +40,7 @@ from lab_sender.journal import turns
 from lab_sender.journal.asking import of_another_version
 from lab_sender.journal.sqlite.wal import to_wal
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 _RENAMED_IN = 4
 """The schema that has today's names of a file's columns."""
 

@@ -111,7 +111,8 @@ CREATE TABLE tally (
 ) WITHOUT ROWID;
 
 CREATE TABLE wire (
-    message_id INTEGER PRIMARY KEY REFERENCES message(id), body BLOB NOT NULL, crc32 INTEGER NOT NULL
+    message_id INTEGER PRIMARY KEY REFERENCES message(id), body BLOB NOT NULL, crc32 INTEGER NOT NULL,
+    part_at INTEGER
 );
 
 CREATE TABLE message_order (
