@@ -129,8 +129,9 @@ class _Judge:
             if entries and is_known and not batch.may_go_out_yet(message):
                 entries.sort(key=lambda entry: (entry.send_round, int(entry.message)))
                 if (bodies := batch.bodies_of(entries)) is not None:  # else nobody knows what the HIS has: all of it
-                    body = changed_only(message.body, bodies)
-                    message = message._replace(body=body, is_part=body != message.body)
+                    part = changed_only(message.body, bodies)
+                    if part != message.body:
+                        message = message._replace(body=part, whole=message.body)
         return message
 
     def _findings(

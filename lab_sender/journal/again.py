@@ -32,7 +32,7 @@ def copied(store: Store, db: Db, message: Facts, control_id: str, body: bytes) -
     values = {"id": message.id, "copy": copy, "control_id": control_id, "now_ms": now_ms()}
     db.execute(_SQL["copied"], values)
     tally.add(db, message.destination, "messages", 1)
-    db.execute(_SQL["copied_bytes"], {"id": message.id, "copy": copy, "body": body, "crc32": zlib.crc32(body)})
+    db.execute(_SQL["copied_bytes"], {"copy": copy, "body": body, "crc32": zlib.crc32(body)})
     db.execute(_SQL["copied_orders"], {"id": message.id, "copy": copy})
     turns.give(db, copy, body)
     return copy

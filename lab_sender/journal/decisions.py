@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Final, Literal
 
-from lab_sender.journal import acts, again, order_history, turns
+from lab_sender.journal import acts, again, order_history, turns, whole
 from lab_sender.journal.acts import Act, ActRejected, Facts
 from lab_sender.journal.database import Db, Store, now_ms
 from lab_sender.journal.statements import Statements
@@ -43,11 +43,7 @@ def demand_its_place(
     if in_the_way is None:
         return
     other = in_the_way.message
-    if in_the_way.why == "unknown":
-        if act == "release":  # built anew it is whole
-            raise _made_before(message, act, other)
-        return
-    if in_the_way.why == "newer":
+    if in_the_way.is_newer:
         raise ActRejected(
             f"{act}.overtaken",
             f"message {other}, which the HIS has, may have or gets before it, speaks about the same order and is"
@@ -68,26 +64,22 @@ def may_be_copied(db: Db, message: Facts, *, force: bool, together: Collection[i
         raise _no_bytes(message)
     if message.state in WAITING:
         raise ActRejected("resend.waiting", f"message {message.id} is still waiting for its first delivery.")
-    if force:
-        return
     newer = order_history.overtaken_by(db, message.id, at_end=True, together=together)
-    if newer is not None:
+    if newer is not None and not force:
         raise ActRejected(
             "resend.overtaken",
             f"message {newer}, delivered since or waiting, speaks about the same order and is newer.",
             hint="Resend that one, or use --force if you are sure.",
         )
-    unknown = order_history.unknown_to(db, message.id, at_end=True)
-    if unknown is not None:
-        raise _made_before(message, "resend", unknown)
 
 
 def released(db: Db, this: Act, message: Facts, *, force: bool, why: str = "") -> str:
-    """Send a quarantined message again from its old place; returns its state."""
+    """Send a quarantined message again from its old place, whole; returns its state."""
     if not message.has_bytes or not acts.release(db, message):
         text = f"message {message.id} is {WORDS[message.state]}, not quarantined."
         raise ActRejected("release.not-quarantined", text)
-    detail = f"was {message.code}; forced" if force else f"was {message.code}"
+    became = whole.make_whole(db, message.id)
+    detail = "; ".join(filter(None, (f"was {message.code}", became, "forced" if force else "")))
     acts.record(db, this, "message.released", acts.with_reason(why, detail), answer="spooled")
     return "spooled"
 
@@ -95,8 +87,8 @@ def released(db: Db, this: Act, message: Facts, *, force: bool, why: str = "") -
 def resent(
     store: Store, db: Db, this: Act, message: Facts, control_id: str, restamp: Restamp, *, why: str = ""
 ) -> int:
-    """Spool a copy under a new control id, which takes a quarantined one's place; returns the copy's id."""
-    body = acts.body_of(db, message.id)
+    """Spool a copy, whole, under a new control id, which takes a quarantined one's place; returns the copy's id."""
+    body = whole.bytes_of(db, message.id)
     assert body is not None
     copy = again.copied(store, db, message, control_id, restamp(body, control_id))
     was = f"as message {copy}"
@@ -131,17 +123,6 @@ def not_to_be_dismissed(message: Facts) -> ActRejected:
         )
     text = f"message {message.id} is {WORDS[message.state]}: there is nothing to give up."
     return ActRejected("dismiss.not-waiting", text)
-
-
-def _made_before(message: Facts, act: Literal["release", "resend"], other: int) -> ActRejected:
-    return ActRejected(
-        f"{act}.made-before",
-        f"message {message.id} is only what had changed when it was built (corrections.send); message {other}, about"
-        " the same order, came to the journal later and has reached the HIS, or may: it would mix the two.",
-        hint=f"`lab-sender rebuild {message.id}` builds it whole, and sends it."
-        if message.state == "quarantined"
-        else "Have the laboratory report it anew.",
-    )
 
 
 def _no_bytes(message: Facts) -> ActRejected:

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from lab_sender.ids import new_id
-from lab_sender.journal import acts, lanes, later_answers, order_history, turns, verdicts
+from lab_sender.journal import acts, lanes, later_answers, order_history, turns, verdicts, whole
 from lab_sender.journal.acceptances import Acceptances
 from lab_sender.journal.acts import Act
 from lab_sender.journal.ahead import Ahead
@@ -284,7 +284,11 @@ class DeliveryBook(Ahead):
             return False
         self._store.finished.add(message.source_id)
         turns.keep_apart(db, message_id)
-        return db.execute(_SQL["put_back"], {"id": message_id}).rowcount == 1
+        if db.execute(_SQL["put_back"], {"id": message_id}).rowcount != 1:
+            return False
+        if message.state == "quarantined":
+            whole.make_whole(db, message_id)
+        return True
 
 
 def _stands(db: Db, name: str, values: dict[str, object]) -> bool:

@@ -44,11 +44,11 @@ def seen(db: Db, version: int | None, sources: Iterable[NewSource], destination:
 
 
 def stands(db: Db, store: Store, seen: Seen, sources: Sequence[NewSource], destination: str) -> bool:
-    """Say whether nothing has moved since; where only we have written since, nobody is asked."""
+    """Say whether nothing has moved since; where only we have written since, no more is asked than what we did."""
+    if db.execute(_SQL["newest_act"]).fetchone()[0] != seen.act:  # the brake's are ours
+        return False
     if seen.version is not None and seen.version == store.foreign_version():
         return True
-    if db.execute(_SQL["newest_act"]).fetchone()[0] != seen.act:
-        return False
     for name, newest in seen.newest.items():
         own = [
             each for source in sources for each in source.messages if (each.destination or destination) == name

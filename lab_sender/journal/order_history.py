@@ -14,7 +14,7 @@ import json
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from lab_sender.hl7.orders import OrderFact, steps_back
 from lab_sender.journal.database import Db
@@ -80,14 +80,11 @@ def may_go_out_yet(db: Db, order_keys: Collection[str], destination: str) -> boo
 
 
 class InTheWay(NamedTuple):
-    """A message for which another one may not go out again from its old place.
-
-    It is `newer`, and would be overwritten; or `older`, and waits behind that place; or `unknown` to that one, which
-    is only what had changed before it.
-    """
+    """A message for which another one may not go out again from its old place: it is newer, and would be
+    overwritten; or it is older, and waits behind that place."""
 
     message: int
-    why: Literal["newer", "older", "unknown"]
+    is_newer: bool
 
 
 class Age(NamedTuple):
@@ -158,25 +155,9 @@ def in_the_way(db: Db, message_id: int, *, together: Collection[int] = ()) -> In
     """Return what keeps a message from its old place; `together` as above. None: nothing older overwrites there."""
     newer = overtaken_by(db, message_id, together=together)
     if newer is not None:
-        return InTheWay(newer, "newer")
+        return InTheWay(newer, is_newer=True)
     older = _older_behind(db, message_id)
-    if older is not None:
-        return InTheWay(older, "older")
-    unknown = unknown_to(db, message_id)
-    return None if unknown is None else InTheWay(unknown, "unknown")
-
-
-def unknown_to(db: Db, message_id: int, *, at_end: bool = False) -> int | None:
-    """Return a message that was not there when this one was made only of what had changed; None where it is whole.
-
-    Whatever its age, the HIS was told it meanwhile, and of this one's other values nothing.
-    """
-    part = db.execute(_SQL["part_at"], {"id": message_id}).fetchone()
-    if part is None:
-        return None
-    values = {"id": message_id, "part_at": part[0], "at_end": at_end, **_aged(ages(db, [message_id])[message_id])}
-    (found,) = db.execute(_SQL["behind"], values).fetchone()
-    return None if found is None else int(found)
+    return None if older is None else InTheWay(older, is_newer=False)
 
 
 def _older_behind(db: Db, message_id: int) -> int | None:

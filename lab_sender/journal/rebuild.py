@@ -12,7 +12,7 @@ import zlib
 from typing import Final, NamedTuple
 
 from lab_sender.hl7.orders import ward_in
-from lab_sender.journal import acts, again, decisions, turns
+from lab_sender.journal import acts, again, decisions, turns, whole
 from lab_sender.journal.acts import ActRejected, Facts
 from lab_sender.journal.database import Db, Store
 from lab_sender.journal.rows import FileRow, NewMessage
@@ -98,10 +98,7 @@ def _renamed(db: Db, message: Facts, new: NewMessage) -> bool:
     }
     if db.execute(_SQL["rebuilt"], values).rowcount != 1:
         return False
-    former_id = (message.control_id or "").rstrip(" ")
-    db.execute(
-        _SQL["former_id"], {"id": message.id, "destination": message.destination, "control_id": former_id}
-    )
+    whole.keep_former_id(db, message.id, message.destination, message.control_id or "")
     return True
 
 

@@ -308,8 +308,9 @@ class _Rows:
                 )
             )
             if message.body is not None:
-                part_at = message_id if message.is_part else None
-                self.wires.append((message_id, message.body, zlib.crc32(message.body), part_at))
+                whole = message.whole
+                beside = (whole, None if whole is None else zlib.crc32(whole))
+                self.wires.append((message_id, message.body, zlib.crc32(message.body), *beside))
             self.orders += [(*order, message_id, destination) for order in message.orders]
             if message.is_once_more:
                 came = message.came

@@ -66,7 +66,7 @@ def test_the_brake_puts_none_of_them_in_the_wrong_place(old_behind_new: House) -
     old_behind_new.journal.operator.release(1)
     old_behind_new.accept("a")
     with old_behind_new.journal.store.reading() as db:
-        assert order_history.in_the_way(db, 2) == (1, "newer")
+        assert order_history.in_the_way(db, 2) == (1, True)
 
 
 def test_copies_of_both_go_by_their_ages(old_behind_new: House) -> None:
@@ -131,7 +131,7 @@ def test_what_came_once_more_is_newer(tmp_path: Path, journal: Journal, act: Act
     with pytest.raises(ActRejected, match=r"overtaken: message 1, "):
         act(journal, 2)
     with journal.store.reading() as db:
-        assert order_history.in_the_way(db, 2) == (1, "newer")
+        assert order_history.in_the_way(db, 2) == (1, True)
 
 
 def test_what_came_once_more_by_a_file_that_was_read_again_came_then(tmp_path: Path, journal: Journal) -> None:

@@ -1,8 +1,9 @@
-"""`corrections.send: changed`: a message that is only what had changed is never put over what it was not made for."""
+"""`corrections.send: changed`: what goes out again is whole, so the HIS never has values of two reports."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -12,10 +13,11 @@ from kit.core import entry, report, rows
 from kit.destinations import House
 
 from lab_sender.config.profile import builtin
+from lab_sender.errors import AgentError
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.ids import new_id
 from lab_sender.intake.compose import Recipient
-from lab_sender.journal import ActRejected, Attempt, Journal
+from lab_sender.journal import Attempt, Journal
 
 CHANGED: Final = Recipient("a", builtin(corrections={"suspicious": "send", "send": "changed"}))
 LAST: Final = {"718-7": "1", "777-3": "3"}
@@ -98,38 +100,88 @@ def test_two_of_one_batch_of_which_the_first_is_quarantined(tmp_path: Path, jour
     assert waiting.body.count(b"\rOBX|") == 2, "message 2 may be released yet"
 
 
+@pytest.mark.parametrize("again", ["release", "resend", "put back"])
 @pytest.mark.parametrize("late", ["it waited", "it was corrected"])
-def test_an_older_one_that_comes_late_lets_no_part_over_it(tmp_path: Path, journal: Journal, late: str) -> None:
+def test_over_an_older_one_that_came_late_it_goes_whole(
+    tmp_path: Path, journal: Journal, late: str, again: str
+) -> None:
     his, part = _with_an_older_one_come_late(tmp_path, journal, late)
-    with pytest.raises(ActRejected, match=rf"release\.made-before: message {part} is only what had changed"):
-        journal.operator.release(part)
-    with pytest.raises(ActRejected, match=rf"resend\.made-before: message {part} is only what had changed"):
+    if again == "release":
+        assert journal.operator.release(part) == "spooled"
+    elif again == "resend":
         resend(journal, part, new_id())
-    assert journal.delivery.held("a", "brake", "The HIS refuses all.", put_back=[part]) == []
-    journal.delivery.released("a", who="lane")
-    original = journal.rebuilding.original(part)
+    else:
+        assert journal.delivery.held("a", "brake", "The HIS refuses all.", put_back=[part]) == [part]
+        journal.delivery.released("a", who="lane")
+    assert his.takes() == LAST
+
+
+def test_two_that_were_delivered_are_resent(tmp_path: Path, journal: Journal) -> None:
+    his = delivered(tmp_path, journal, two("1", "1"))
+    for number, data in ((2, two("2", "1")), (3, two("2", "3"))):
+        put(his.house, number, data)
+        his.takes()
+    journal.operator.resend_messages([1, 3], new_control_id=new_id, restamp=with_control_id)
+    assert his.takes() == {"718-7": "2", "777-3": "3"}
+
+
+def test_a_control_id_that_has_left_carries_no_other_bytes(tmp_path: Path, journal: Journal) -> None:
+    his = delivered(tmp_path, journal, two("1", "1"))
+    put(his.house, 2, two("1", "3"))
+    was = his.house.leave_unanswered("a")
+    his.house.keep()
+    journal.operator.release(2)
+    (now,) = journal.delivery.head("a", after_quarantine="continue")
+    assert now.control_id != was
+    assert now.control_id.encode() in now.body.partition(b"\r")[0]
+    assert list(journal.spool.holders_of([was], "a")) == [was], "it is nobody else's"
+    assert rows(journal, "SELECT left_before, may_have_left FROM message WHERE id = 2") == [(1, 0)]
+    told = rows(journal, "SELECT detail FROM event WHERE kind = 'message.released'")
+    assert told == [(f"was unanswered; whole now, control id {was} becomes {now.control_id}",)]
+    his.house.refuse("a")
+    journal.operator.release(2)
+    assert journal.delivery.head("a", after_quarantine="continue") == [now], "it was whole"
+    assert his.takes() == LAST
+
+
+def test_what_was_built_anew_is_what_goes_out_again(tmp_path: Path, journal: Journal) -> None:
+    his = delivered(tmp_path, journal, two("1", "1"))
+    refused(his, 2, two("1", "3"))
+    original = journal.rebuilding.original(2)
     anew = entry("ANEW", order="F1^LAB", digest=original.digest)
     assert journal.rebuilding.rebuilt(original, anew) == "spooled"
     his.house.refuse("a")
-    assert journal.operator.release(part) == "spooled", "it is whole now"
+    journal.operator.release(2)
+    (now,) = journal.delivery.head("a", after_quarantine="continue")
+    assert now.body == anew.body
 
 
-def test_a_copy_of_a_part_is_one(tmp_path: Path, journal: Journal) -> None:
-    his, part = _with_an_older_one_come_late(tmp_path, journal, "it waited")
-    copy = journal.operator.resend(part, new_control_id=new_id(), restamp=with_control_id, force=True)
-    his.house.refuse("a")
-    with pytest.raises(ActRejected, match=rf"release\.made-before: message {copy}"):
-        journal.operator.release(copy)
-
-
-def test_a_part_goes_out_again_where_nothing_has_come_since(tmp_path: Path, journal: Journal) -> None:
+def test_a_whole_report_that_the_disk_has_changed_does_not_go_out(tmp_path: Path, journal: Journal) -> None:
     his = delivered(tmp_path, journal, two("1", "1"))
     refused(his, 2, two("1", "3"))
-    journal.operator.release(2)
-    his.house.leave_unanswered("a")
-    copy = resend(journal, 2, new_id())
-    his.house.leave_unanswered("a")
-    assert journal.operator.release(copy) == "spooled"
+    ((whole,),) = rows(journal, "SELECT whole FROM wire WHERE message_id = 2")
+    with journal.store.durable() as db:
+        db.execute("UPDATE wire SET whole = ? WHERE message_id = 2", (bytes(whole).replace(b"|3|", b"|8|"),))
+    with pytest.raises(AgentError, match=r"journal\.damaged"):
+        journal.operator.release(2)
+    with pytest.raises(AgentError, match=r"journal\.damaged"):
+        resend(journal, 2, new_id())
+
+
+def test_the_brake_puts_one_back_between_the_look_and_the_spool(
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    his = delivered(tmp_path, journal, two("1", "1"))
+    refused(his, 2, two("2", "1"))
+    look = journal.spool.may_go_out_yet
+
+    def looks(order_keys: Collection[str], destination: str) -> bool:
+        journal.delivery.held("a", "brake", "The HIS refuses all.", put_back=[2])
+        return look(order_keys, destination)
+
+    monkeypatch.setattr(journal.spool, "may_go_out_yet", looks)
+    put(his.house, 3, two("1", "3"))
+    journal.delivery.released("a", who="lane")
     assert his.takes() == LAST
 
 
@@ -142,7 +194,7 @@ def _with_an_older_one_come_late(tmp_path: Path, journal: Journal, late: str) ->
         comes(his.house)
     else:
         read_corrected(his.house, 2, two("2", "1"))
-    ((part,),) = rows(journal, "SELECT message_id FROM wire WHERE part_at IS NOT NULL")
+    ((part,),) = rows(journal, "SELECT message_id FROM wire WHERE whole IS NOT NULL")
     assert his.takes() == {"718-7": "2", "777-3": "1"}
     his.house.keep()
     return his, part

@@ -22,7 +22,8 @@ _AS_7 = (
     "ALTER TABLE message DROP COLUMN came",
     "ALTER TABLE message_order DROP COLUMN came",
     "ALTER TABLE message_order DROP COLUMN age",
-    "ALTER TABLE wire DROP COLUMN part_at",
+    "ALTER TABLE wire DROP COLUMN whole",
+    "ALTER TABLE wire DROP COLUMN whole_crc32",
     "PRAGMA user_version = 7",
 )
 _AS_10 = (*_AS_7[:-1], "UPDATE meta SET value = '10' WHERE key = 'schema'")

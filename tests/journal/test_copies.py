@@ -226,10 +226,13 @@ def test_what_is_said_of_orders_is_read_from_the_bytes_again(damaged: Path, tmp_
         assert len(journal.spool.ledger(["O-A001^LAB"], HIS)["O-A001^LAB"]) == 1
 
 
-def test_bytes_that_have_changed_are_not_taken(damaged: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("column", ["body", "whole"])
+def test_bytes_that_have_changed_are_not_taken(damaged: Path, tmp_path: Path, column: str) -> None:
     with closing(sqlite3.connect(damaged)) as db:
         (number,) = db.execute("SELECT MAX(id) FROM message WHERE state = 'spooled'").fetchone()
-        db.execute("UPDATE wire SET body = replace(body, 'Hb', 'Hx') WHERE message_id = ?", (number,))
+        db.execute("UPDATE wire SET whole = body, whole_crc32 = crc32 WHERE message_id >= ? - 1", (number,))
+        changed = f"{column} = CAST(replace({column}, 'Hb', 'Hx') AS BLOB)"
+        db.execute(f"UPDATE wire SET {changed} WHERE message_id = ?", (number,))
         db.commit()
     found = recover(damaged, tmp_path / "r.db")
     assert [each for each in found.tables if each.unsound] == [("wire", 80, 0, 1)]

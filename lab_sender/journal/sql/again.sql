@@ -8,7 +8,7 @@ SELECT :copy, source_id, place, destination, :control_id, patient_key, ward, dig
 FROM message WHERE id = :id;
 
 -- name: copied_bytes
-INSERT INTO wire (message_id, body, crc32, part_at) SELECT :copy, :body, :crc32, part_at FROM wire WHERE message_id = :id;
+INSERT INTO wire (message_id, body, crc32) VALUES (:copy, :body, :crc32);
 
 -- name: copied_orders
 -- It is as old as what it is a copy of.

@@ -87,19 +87,6 @@ WHERE o.destination = :destination AND o.order_key = :key AND {recent}
  AND n.state = 'quarantined' AND EXISTS (SELECT 1 FROM wire w WHERE w.message_id = n.id)
 LIMIT 1;
 
--- name: part_at
-SELECT part_at FROM wire WHERE message_id = :id AND part_at IS NOT NULL;
-
--- name: behind
--- What came behind :part_at with other content for one of its orders, and the HIS has, may have or is getting; of what is
--- older, for a copy, also what may yet go before it.
-SELECT MAX(o.message_id) FROM message t CROSS JOIN message_order r ON r.message_id = t.id
-CROSS JOIN message_order o ON o.destination = r.destination AND o.order_key = r.order_key AND o.message_id > :part_at
-LEFT JOIN message n ON n.id = o.message_id
-WHERE t.id = :id AND COALESCE(o.digest, n.digest) <> t.digest
- AND (o.digest IS NOT NULL OR n.state IN ('acked', 'sending') OR n.may_have_left OR n.left_before
- OR :at_end AND n.state IN ('spooled', 'quarantined') AND NOT {newer});
-
 -- name: later_of_another_file
 SELECT o.message_id FROM message_order o LEFT JOIN message n ON n.id = o.message_id
 WHERE o.destination = :destination AND o.order_key = :key AND {recent} AND {newer}

@@ -11,13 +11,8 @@ UPDATE message SET control_id = :control_id, patient_key = :patient_key, ward = 
  refusals = 0, unknowns = 0
 WHERE id = :id AND control_id = :old_control_id AND state IN {message[rebuilt].may};
 
--- name: former_id
--- An id that has left, or may have, is no other content's, whoever had it.
-INSERT INTO former_id (destination, control_id, message_id) VALUES (:destination, :control_id, :id)
-ON CONFLICT (destination, control_id, message_id) DO NOTHING;
-
 -- name: bytes
-UPDATE wire SET body = :body, crc32 = :crc32, part_at = NULL WHERE message_id = :id;
+UPDATE wire SET body = :body, crc32 = :crc32, whole = NULL, whole_crc32 = NULL WHERE message_id = :id;
 
 -- name: age
 -- How old it is, where its orders say so: with other ones it is no younger.

@@ -23,7 +23,7 @@ INSERT INTO message (id, source_id, place, destination, control_id, patient_key,
 VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?);
 
 -- name: wire
-INSERT INTO wire (message_id, body, crc32, part_at) VALUES (?,?,?,?);
+INSERT INTO wire (message_id, body, crc32, whole, whole_crc32) VALUES (?,?,?,?,?);
 
 -- name: order
 INSERT INTO message_order (order_key, service, status, reported, message_id, destination) VALUES (?,?,?,?,?,?);

@@ -110,7 +110,7 @@ class _Table:
         had = {row[1] for row in old.execute(f"PRAGMA table_info({name})")}
         self._is_there = bool(had)
         columns = [row[1] for row in new.execute(f"PRAGMA table_info({name})") if row[1] in had]
-        self._crc32 = columns.index("crc32") if name == "wire" and had else -1
+        self._sums = _sums(columns) if name == "wire" else []
         listed, marks = ", ".join(columns), ", ".join("?" * len(columns))
         self._select = f"SELECT {listed} FROM {name}"
         self._insert = f"INSERT OR IGNORE INTO {name} ({listed}) VALUES ({marks})"
@@ -181,9 +181,19 @@ class _Table:
             self.lost.update(row[0] for row in rows if isinstance(row[0], int))
 
     def _is_sound(self, row: Row) -> bool:
-        if self._crc32 < 0:
-            return True
-        return isinstance(row[1], bytes) and zlib.crc32(row[1]) == row[self._crc32]
+        return all(_fits(row[content], row[crc32]) for content, crc32 in self._sums)
+
+
+def _sums(columns: Sequence[str]) -> list[tuple[int, int]]:
+    """Return where bytes stand, and where their sum does."""
+    both = (("body", "crc32"), ("whole", "whole_crc32"))
+    return [(columns.index(content), columns.index(crc32)) for content, crc32 in both if crc32 in columns]
+
+
+def _fits(content: object, crc32: object) -> bool:
+    if isinstance(content, bytes):
+        return zlib.crc32(content) == crc32
+    return content is crc32 is None
 
 
 @contextmanager

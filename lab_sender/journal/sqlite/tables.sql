@@ -112,7 +112,7 @@ CREATE TABLE tally (
 
 CREATE TABLE wire (
     message_id INTEGER PRIMARY KEY REFERENCES message(id), body BLOB NOT NULL, crc32 INTEGER NOT NULL,
-    part_at INTEGER
+    whole BLOB, whole_crc32 INTEGER
 );
 
 CREATE TABLE message_order (
