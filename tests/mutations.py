@@ -777,8 +777,28 @@ MUTATIONS = (
         ("journal/test_copies.py",),
     ),
     Mutation(
+        "that of the orders beside one that was passed none is said to be open that the HIS has", "intake/batches.py",
+        "in_part=any(is_open)", "in_part=not all(passed_by)",
+        ("intake/test_age_of_a_file.py",),
+    ),
+    Mutation(
+        "that only what passed it makes a file late", "intake/batches.py",
+        "return message._replace(came=claim_id) if passed else message", "return message._replace(came=claim_id)",
+        ("intake/test_outboxes.py",),
+    ),
+    Mutation(
+        "that only this agent's outboxes pass a file", "journal/sql/order_history.sql",
+        "\n AND s.outbox IN (SELECT CAST(k.value AS TEXT) FROM json_each(:outboxes) k)\n", "\n",
+        ("intake/test_outboxes.py",),
+    ),
+    Mutation(
+        "that what the brake puts back goes out behind what went before", "journal/delivery.py",
+        "            if back:\n", "            if False:\n",
+        ("intake/test_part_of_an_order.py",),
+    ),
+    Mutation(
         "the orders beside one that was passed", "intake/batches.py",
-        "in_part=not all(passed_by)", "in_part=False",
+        "in_part=any(is_open)", "in_part=False",
         ("intake/test_age_of_a_file.py",),
     ),
     Mutation(

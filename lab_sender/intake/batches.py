@@ -249,7 +249,12 @@ class Batches:
             ]
             if not any(passed_by):
                 return message
-            return overtaken(message, max(chain.from_iterable(passed_by)), in_part=not all(passed_by))
+            is_open = [
+                not any(entry.message in newer for entry in each)
+                and not (each and each[-1].content[1] == message.digest)
+                for each in of_orders
+            ]
+            return overtaken(message, max(chain.from_iterable(passed_by)), in_part=any(is_open))
 
         return source._replace(messages=tuple([judged(each) for each in messages]))
 
@@ -288,10 +293,18 @@ class Batches:
             self._mark.write()
 
     def _passed(self, source: NewSource) -> NewSource:
-        """Note when a file came that one of another outbox has passed; one that waited is judged by itself."""
-        if source.claim_id > self._together.newest_spooled:
+        """Note when a file came that another outbox has passed with one of its orders; what waited is judged apart."""
+        claim_id, others = source.claim_id, self._together.elsewhere(self._outbox)
+        if claim_id > self._together.newest_spooled or not others:
             return source
-        return source._replace(messages=tuple([each._replace(came=source.claim_id) for each in source.messages]))
+        is_passed, record = self._journal.spool.is_passed, self._troubles.record
+
+        def aged(message: NewMessage) -> NewMessage:
+            where = message.destination or self._destination
+            passed = record(lambda: is_passed(claim_id, message.order_keys, where, others))
+            return message._replace(came=claim_id) if passed else message
+
+        return source._replace(messages=tuple([aged(each) for each in source.messages]))
 
     def _recognised(self, sources: Sequence[NewSource], waited: Collection[str]) -> list[NewSource]:
         """Hold a batch against what is known."""

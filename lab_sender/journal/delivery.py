@@ -244,6 +244,8 @@ class DeliveryBook(Ahead):
             if (said := acts.answer(db, this, f"lane.{kind}")) is not None:
                 return [int(each) for each in said.split()]
             back = [message_id for message_id in put_back if self._put_back(db, message_id)]
+            if back:
+                lanes.begin_round(db, destination)
             lanes.hold(db, destination, kind, reason, back)
             detail = f"{reason} ({len(back)} put back)"
             acts.record(db, this, f"lane.{kind}", detail, answer=" ".join(map(str, back)))

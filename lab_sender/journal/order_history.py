@@ -66,6 +66,15 @@ def came_after(db: Db, came: str, message_ids: Collection[int]) -> set[int]:
     return {message_id for (message_id,) in db.execute(_SQL["came_after"], values)}
 
 
+def is_passed(
+    db: Db, claim_id: str, order_keys: Collection[str], destination: str, outboxes: Collection[str]
+) -> bool:
+    """Say whether a message for one of the orders has come by one of these outboxes with a later claim."""
+    values = {"destination": destination, "claim_id": claim_id, "outboxes": json.dumps(sorted(outboxes))}
+    asked = (values | {"key": key, "longest": LONGEST - 1} for key in order_keys)
+    return any(db.execute(_SQL["passed"], each).fetchone() is not None for each in asked)
+
+
 def first_claims(db: Db, claim_ids: Collection[str]) -> dict[str, tuple[str, bool]]:
     """Return of these claims those of released files: the first claim of each since it was forced, "" where none is,
     and whether anything of it was forced."""

@@ -170,6 +170,13 @@ class SpoolBook:
         with self._store.reading() as db:
             return order_history.may_go_out_yet(db, order_keys, destination)
 
+    def is_passed(
+        self, claim_id: str, order_keys: Collection[str], destination: str, outboxes: Collection[str]
+    ) -> bool:
+        """Say whether a message for one of the orders has come by one of these outboxes with a later claim."""
+        with self._reader.reading() as db:
+            return order_history.is_passed(db, claim_id, order_keys, destination, outboxes)
+
     def came(self, claim_id: str, *, destination: str, place: str) -> str:
         """Return when a file came, for what is at one place of it; see order_history."""
         with self._reader.reading() as db:

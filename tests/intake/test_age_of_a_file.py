@@ -14,6 +14,7 @@ from kit.ages import (
     A,
     B,
     both,
+    both_in_one,
     comes,
     correct,
     house_of,
@@ -342,6 +343,19 @@ def test_what_else_is_in_an_overtaken_message_is_not_given_up_with_it(tmp_path: 
     journal.operator.dismiss(2, "the newer one counts")
     put(house, 3, report("F2", "14.2"))
     assert values(house) == ["14.2"]
+
+
+def test_what_the_his_has_of_an_overtaken_file_is_not_dropped_again(tmp_path: Path, journal: Journal) -> None:
+    """The same report of both orders was delivered once more, and then a newer one of the first."""
+    report_of_both = both_in_one(OLD, report("F2", "14.2"))
+    house = house_of(tmp_path, journal, b"{", report_of_both)
+    house.accept("a")
+    house.keep()
+    put(house, 3, NEW)
+    house.accept("a")
+    house.keep()
+    read_corrected(house, 1, report_of_both)
+    assert house.messages()[-1][2] == "report.overtaken"
 
 
 def test_the_reason_beside_an_overtaken_file_leads_out(tmp_path: Path, journal: Journal) -> None:

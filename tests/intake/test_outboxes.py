@@ -497,6 +497,33 @@ def test_what_another_outbox_passes_while_it_is_built_is_as_old_as_its_file(hous
         house.journal.operator.release(2)
 
 
+@pytest.mark.parametrize("passed_by", ["", "F7"])
+def test_what_passes_it_with_other_orders_makes_nothing_late(
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch, passed_by: str
+) -> None:
+    """So no other machine's clock, which is a minute ahead, says how old it is."""
+    real = ids.time.time_ns
+    monkeypatch.setattr(ids.time, "time_ns", lambda: real() + 60 * 10**9)
+    other = House(tmp_path / "other", journal, {"there": [A]})
+    other["there"].put("1.json", report("F1", "14.1"))
+    other.look()
+    monkeypatch.undo()
+    house = House(tmp_path, journal, TWO)
+    house.refuse("a")  # message 1, the older one
+    other.keep()
+    one = house["one"].intake
+    house["one"].put("2.json", report("F1", "99.9"))
+    ready = one._arrivals.complete(()) or one._arrivals.complete(())
+    one._batches.put(one._claims.claim(ready))
+    if passed_by:
+        house["two"].put("3.json", report(passed_by, "1"))
+        house["two"].look()
+    one._batches.finish()
+    house.accept("a")
+    with pytest.raises(ActRejected, match=r"release\.overtaken: message \d, "):
+        journal.operator.release(1)
+
+
 @examples(25)
 @given(seed=st.integers(0, 2**32))
 def test_reports_of_one_order_by_two_outboxes_at_once_are_held_against_each_other(

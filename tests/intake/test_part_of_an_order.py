@@ -36,6 +36,7 @@ class His:
         delivery = self.house.journal.delivery
         while waiting := delivery.head("a", after_quarantine="continue"):
             for message in waiting:
+                assert delivery.sending(message.id)
                 for observation in message.body.split(b"OBX|")[1:]:
                     field = observation.split(b"|")
                     if field[1] == b"NM":
@@ -114,6 +115,8 @@ def test_over_an_older_one_that_came_late_it_goes_whole(
         assert journal.delivery.held("a", "brake", "The HIS refuses all.", put_back=[part]) == [part]
         journal.delivery.released("a", who="lane")
     assert his.takes() == LAST
+    put(his.house, 4, two("2", "1"))
+    assert his.takes() == {"718-7": "2", "777-3": "1"}, "it says what went out before: that is no duplicate"
 
 
 def test_two_that_were_delivered_are_resent(tmp_path: Path, journal: Journal) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from pathlib import Path
 
 from kit.core import report
@@ -75,6 +76,13 @@ def resend(journal: Journal, message: int, control_id: str) -> int:
 
 def both(*each: bytes) -> bytes:
     return b"[" + b",".join(each) + b"]"
+
+
+def both_in_one(first: bytes, second: bytes) -> bytes:
+    """One report of the orders of two."""
+    said = json.loads(first)
+    said["orders"] += json.loads(second)["orders"]
+    return json.dumps(said).encode()
 
 
 def nights(house: House) -> None:

@@ -80,6 +80,12 @@ WHERE t.message_id = :id AND n.state IN {waiting}
  AND CASE WHEN {by_claim} THEN {claim} < CAST(:claim AS TEXT) WHEN {unknown} THEN {claim} IS NOT NULL
   ELSE {age} < :age END;
 
+-- name: passed
+SELECT 1 FROM message_order o CROSS JOIN message n ON n.id = o.message_id CROSS JOIN source s ON s.id = n.source_id
+WHERE o.destination = :destination AND o.order_key = :key AND {recent} AND s.claim_id > :claim_id
+ AND s.outbox IN (SELECT CAST(k.value AS TEXT) FROM json_each(:outboxes) k)
+LIMIT 1;
+
 -- name: in_quarantine
 -- A message for the order that a person may release; what lies there longer than `entries` looks back is overtaken.
 SELECT 1 FROM message_order o CROSS JOIN message n ON n.id = o.message_id
