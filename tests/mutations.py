@@ -777,6 +777,12 @@ MUTATIONS = (
         ("journal/test_copies.py",),
     ),
     Mutation(
+        "the place of what waits, whatever its round", "journal/sql/order_history.sql",
+        "CASE WHEN COALESCE(m.state IN {waiting}, FALSE) THEN 0 ELSE COALESCE(o.send_round, m.send_round) END,",
+        "COALESCE(o.send_round, m.send_round),",
+        ("intake/test_age_of_what_waited.py",),
+    ),
+    Mutation(
         "that of the orders beside one that was passed none is said to be open that the HIS has", "intake/batches.py",
         "in_part=any(is_open)", "in_part=not all(passed_by)",
         ("intake/test_age_of_a_file.py",),

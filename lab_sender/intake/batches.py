@@ -293,7 +293,7 @@ class Batches:
             self._mark.write()
 
     def _passed(self, source: NewSource) -> NewSource:
-        """Note when a file came that another outbox has passed with an order of it; what waited is judged by itself."""
+        """Note when a file came of which another outbox has passed an order; what waited is judged by itself."""
         claim_id, others = source.claim_id, self._together.elsewhere(self._outbox)
         if claim_id > self._together.newest_spooled or not others:
             return source

@@ -69,6 +69,21 @@ def test_the_brake_puts_none_of_them_in_the_wrong_place(old_behind_new: House) -
         assert order_history.in_the_way(db, 2) == (1, True)
 
 
+def test_what_was_released_twice_waits_at_its_place_for_the_ledger_too(tmp_path: Path, journal: Journal) -> None:
+    """It was refused in a later round than that of what waits behind it."""
+    house = house_of(tmp_path, journal, OLD)
+    house.accept("a")
+    put(house, 2, NEW)
+    house.refuse("a")
+    journal.operator.release(2)
+    assert journal.delivery.sending(2)
+    house.refuse("a")
+    put(house, 3, report("F1", "55.5"))
+    journal.operator.release(2)
+    put(house, 4, NEW)
+    assert values(house) == ["99.9", "55.5", "99.9"]
+
+
 def test_copies_of_both_go_by_their_ages(old_behind_new: House) -> None:
     journal = old_behind_new.journal
     old_behind_new.accept("a")

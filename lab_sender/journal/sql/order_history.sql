@@ -34,7 +34,8 @@ CASE WHEN {by_claim} THEN {claim} > CAST(:claim AS TEXT) WHEN {unknown} THEN {cl
  ELSE ({age}, o.message_id) > (:age, :id) END
 
 -- name: entries
--- The HIS has them, will get them, or (given up after a send without an answer) may have them. What waits comes last.
+-- The HIS has them, will get them, or (given up after a send without an answer) may have them. What waits comes last, by
+-- its place: in which round it was sent before does not count then.
 -- Only these count for :longest, message by message: what the HIS never took hides nothing that it has.
 SELECT o.order_key, o.service, o.status, o.reported, o.message_id, COALESCE(o.digest, m.digest),
  COALESCE(m.state IN {waiting}, FALSE) AS waits,
@@ -47,7 +48,8 @@ CROSS JOIN message_order o ON o.destination = :destination AND o.order_key = CAS
   ORDER BY l.message_id DESC LIMIT 1 OFFSET :longest), 0)
 LEFT JOIN message m ON m.id = o.message_id
 WHERE {counts}
-ORDER BY waits, send_round, o.message_id, o.order_key, o.service;
+ORDER BY waits, CASE WHEN COALESCE(m.state IN {waiting}, FALSE) THEN 0 ELSE COALESCE(o.send_round, m.send_round) END,
+ o.message_id, o.order_key, o.service;
 
 -- name: facts
 SELECT order_key, service, status, reported FROM message_order WHERE message_id = :id ORDER BY order_key, service;
