@@ -777,6 +777,16 @@ MUTATIONS = (
         ("journal/test_copies.py",),
     ),
     Mutation(
+        "that what the HIS took back is not known as delivered, when it was resent", "journal/decisions.py",
+        '        db.execute(_SQL["taken_back"], {"id": message.id})\n', "        pass\n",
+        ("intake/test_after_retention.py",),
+    ),
+    Mutation(
+        "the same when it was deleted", "journal/sql/retention.sql",
+        "COALESCE(o.is_sure, n.state = 'acked'), {claim}", "n.state = 'acked', {claim}",
+        ("intake/test_after_retention.py",),
+    ),
+    Mutation(
         "the place of what waits, whatever its round", "journal/sql/order_history.sql",
         "CASE WHEN COALESCE(m.state IN {waiting}, FALSE) THEN 0 ELSE COALESCE(o.send_round, m.send_round) END,",
         "COALESCE(o.send_round, m.send_round),",

@@ -95,7 +95,8 @@ def resent(
     if db.execute(_SQL["resent"], {"id": message.id, "now_ms": now_ms()}).rowcount:
         turns.hand_on(db, message.id)
         was += f"; was {message.code}"
-    db.execute(_SQL["contradiction_closed"], {"id": message.id})
+    if db.execute(_SQL["contradiction_closed"], {"id": message.id}).rowcount:
+        db.execute(_SQL["taken_back"], {"id": message.id})
     acts.record(db, this, "message.resent", acts.with_reason(why, was), answer=str(copy))
     return copy
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+from pathlib import Path
 
 import pytest
+from kit.ages import OLD, house_of, nights, put, resend, values
 from kit.core import HIS, entry, head, ready, rows, source
 from kit.purging import retention
 
@@ -169,3 +171,19 @@ def test_what_was_deleted_is_said_to_whoever_wants_it_sent_again(journal: Journa
     age(journal, CONTENT_GONE)
     with pytest.raises(ActRejected, match=r"resend\.deleted"):
         journal.operator.resend(1, new_control_id="N", restamp=with_control_id)
+
+
+@pytest.mark.parametrize("has_gone", [False, True], ids=["kept", "deleted"])
+def test_what_the_his_took_back_is_not_known_as_delivered(tmp_path: Path, journal: Journal, has_gone: bool) -> None:
+    """It was resent, the copy was refused and given up; then the laboratory says the same once more."""
+    house = house_of(tmp_path, journal, OLD)
+    (control_id,) = house.accept("a")
+    journal.delivery.said_later("a", control_id, "AE", b"MSH", accepts=False)
+    copy = resend(journal, 1, "COPY")
+    house.refuse("a")
+    journal.operator.dismiss(copy, "the HIS does not take it")
+    house.keep()
+    if has_gone:
+        nights(house)
+    put(house, 2, OLD)
+    assert values(house) == ["14.1"]

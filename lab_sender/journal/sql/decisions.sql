@@ -7,6 +7,10 @@ WHERE id = :id AND state IN {message[dismissed].may};
 -- name: contradiction_closed
 UPDATE message SET contradicted = '' WHERE id = :id AND contradicted <> '';
 
+-- name: taken_back
+-- The HIS has not got it, whatever becomes of the copy.
+UPDATE message_order SET is_sure = FALSE WHERE message_id = :id;
+
 -- name: resent
 UPDATE message SET state = {message[resent].to}, code = 'resent', reason = '', his_words = '',
  his_code = '', his_error = '', final_ms = :now_ms
