@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
 import pytest
-from kit.ages import comes, house_of, put, read_corrected, resend
-from kit.core import entry, report, rows
+from kit.ages import CHANGED, comes, house_of, put, read_corrected, resend, two_tests, values_in
+from kit.core import entry, rows
 from kit.destinations import House
 
 from lab_sender.config.profile import builtin
@@ -19,7 +18,6 @@ from lab_sender.ids import new_id
 from lab_sender.intake.compose import Recipient
 from lab_sender.journal import Attempt, Journal
 
-CHANGED: Final = Recipient("a", builtin(corrections={"suspicious": "send", "send": "changed"}))
 LAST: Final = {"718-7": "1", "777-3": "3"}
 """What the laboratory said last."""
 
@@ -37,25 +35,14 @@ class His:
         while waiting := delivery.head("a", after_quarantine="continue"):
             for message in waiting:
                 assert delivery.sending(message.id)
-                for observation in message.body.split(b"OBX|")[1:]:
-                    field = observation.split(b"|")
-                    if field[1] == b"NM":
-                        self.has[field[2].split(b"^")[0].decode()] = field[4].decode()
+                self.has |= values_in(message.body)
                 delivery.acked(message, Attempt(message.id, 0, "verdict", "ack", "", "", "AA"))
         return self.has
 
 
-def two(first: str, second: str, *documents: str) -> bytes:
-    """A report of two tests."""
-    said = json.loads(report("F1", first, *documents))
-    other = {"test": {"code": "777-3", "text": "Plt", "system": "LN"}, "value": second, "unit": "g/dL"}
-    said["orders"][0]["results"].append(other)
-    return json.dumps(said).encode()
-
-
 def delivered(tmp_path: Path, journal: Journal, *files: bytes) -> His:
     """A HIS that has the first file; the others wait or lie in quarantine."""
-    his = His(house_of(tmp_path, journal, *files, to=(CHANGED,)))
+    his = His(house_of(tmp_path, journal, *files, to=(Recipient("a", CHANGED),)))
     assert his.takes() == {"718-7": "1", "777-3": "1"}
     return his
 
@@ -68,9 +55,9 @@ def refused(his: His, number: int, data: bytes) -> None:
 
 @pytest.mark.parametrize("together", [False, True])
 def test_two_that_were_refused_are_released(tmp_path: Path, journal: Journal, together: bool) -> None:
-    his = delivered(tmp_path, journal, two("1", "1"))
-    refused(his, 2, two("2", "1"))
-    refused(his, 3, two("1", "3"))
+    his = delivered(tmp_path, journal, two_tests("1", "1"))
+    refused(his, 2, two_tests("2", "1"))
+    refused(his, 3, two_tests("1", "3"))
     if together:
         assert len(journal.operator.release_messages([2, 3]).done) == 2
     else:
@@ -81,9 +68,9 @@ def test_two_that_were_refused_are_released(tmp_path: Path, journal: Journal, to
 
 
 def test_two_that_were_refused_are_put_back_by_the_brake(tmp_path: Path, journal: Journal) -> None:
-    his = delivered(tmp_path, journal, two("1", "1"))
-    refused(his, 2, two("2", "1"))
-    refused(his, 3, two("1", "3"))
+    his = delivered(tmp_path, journal, two_tests("1", "1"))
+    refused(his, 2, two_tests("2", "1"))
+    refused(his, 3, two_tests("1", "3"))
     assert journal.delivery.held("a", "brake", "The HIS refuses all.", put_back=[2, 3]) == [2, 3]
     journal.delivery.released("a", who="lane")
     assert his.takes() == LAST
@@ -91,10 +78,11 @@ def test_two_that_were_refused_are_put_back_by_the_brake(tmp_path: Path, journal
 
 def test_two_of_one_batch_of_which_the_first_is_quarantined(tmp_path: Path, journal: Journal) -> None:
     strict = Recipient("a", builtin(corrections={"suspicious": "quarantine", "send": "changed"}))
-    his = His(house_of(tmp_path, journal, two("1", "1"), to=(strict,)))
+    his = His(house_of(tmp_path, journal, two_tests("1", "1"), to=(strict,)))
     his.takes()
-    his.house["one"].put("2.json", two("2", "1"))
-    his.house["one"].put("3.json", two("1", "3").replace(b'"value": "3"', b'"value": "3", "status": "corrected"'))
+    his.house["one"].put("2.json", two_tests("2", "1"))
+    corrected = two_tests("1", "3").replace(b'"value": "3"', b'"value": "3", "status": "corrected"')
+    his.house["one"].put("3.json", corrected)
     his.house.look()
     assert [each[1] for each in his.house.messages()][1:] == ["quarantined", "spooled"]
     (waiting,) = journal.delivery.head("a", after_quarantine="continue")
@@ -115,13 +103,13 @@ def test_over_an_older_one_that_came_late_it_goes_whole(
         assert journal.delivery.held("a", "brake", "The HIS refuses all.", put_back=[part]) == [part]
         journal.delivery.released("a", who="lane")
     assert his.takes() == LAST
-    put(his.house, 4, two("2", "1"))
+    put(his.house, 4, two_tests("2", "1"))
     assert his.takes() == {"718-7": "2", "777-3": "1"}, "it says what went out before: that is no duplicate"
 
 
 def test_two_that_were_delivered_are_resent(tmp_path: Path, journal: Journal) -> None:
-    his = delivered(tmp_path, journal, two("1", "1"))
-    for number, data in ((2, two("2", "1")), (3, two("2", "3"))):
+    his = delivered(tmp_path, journal, two_tests("1", "1"))
+    for number, data in ((2, two_tests("2", "1")), (3, two_tests("2", "3"))):
         put(his.house, number, data)
         his.takes()
     journal.operator.resend_messages([1, 3], new_control_id=new_id, restamp=with_control_id)
@@ -129,8 +117,8 @@ def test_two_that_were_delivered_are_resent(tmp_path: Path, journal: Journal) ->
 
 
 def test_a_control_id_that_has_left_carries_no_other_bytes(tmp_path: Path, journal: Journal) -> None:
-    his = delivered(tmp_path, journal, two("1", "1"))
-    put(his.house, 2, two("1", "3"))
+    his = delivered(tmp_path, journal, two_tests("1", "1"))
+    put(his.house, 2, two_tests("1", "3"))
     was = his.house.leave_unanswered("a")
     his.house.keep()
     journal.operator.release(2)
@@ -148,8 +136,8 @@ def test_a_control_id_that_has_left_carries_no_other_bytes(tmp_path: Path, journ
 
 
 def test_what_was_built_anew_is_what_goes_out_again(tmp_path: Path, journal: Journal) -> None:
-    his = delivered(tmp_path, journal, two("1", "1"))
-    refused(his, 2, two("1", "3"))
+    his = delivered(tmp_path, journal, two_tests("1", "1"))
+    refused(his, 2, two_tests("1", "3"))
     original = journal.rebuilding.original(2)
     anew = entry("ANEW", order="F1^LAB", digest=original.digest)
     assert journal.rebuilding.rebuilt(original, anew) == "spooled"
@@ -160,8 +148,8 @@ def test_what_was_built_anew_is_what_goes_out_again(tmp_path: Path, journal: Jou
 
 
 def test_a_whole_report_that_the_disk_has_changed_does_not_go_out(tmp_path: Path, journal: Journal) -> None:
-    his = delivered(tmp_path, journal, two("1", "1"))
-    refused(his, 2, two("1", "3"))
+    his = delivered(tmp_path, journal, two_tests("1", "1"))
+    refused(his, 2, two_tests("1", "3"))
     ((whole,),) = rows(journal, "SELECT whole FROM wire WHERE message_id = 2")
     with journal.store.durable() as db:
         db.execute("UPDATE wire SET whole = ? WHERE message_id = 2", (bytes(whole).replace(b"|3|", b"|8|"),))
@@ -174,8 +162,8 @@ def test_a_whole_report_that_the_disk_has_changed_does_not_go_out(tmp_path: Path
 def test_the_brake_puts_one_back_between_the_look_and_the_spool(
     tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    his = delivered(tmp_path, journal, two("1", "1"))
-    refused(his, 2, two("2", "1"))
+    his = delivered(tmp_path, journal, two_tests("1", "1"))
+    refused(his, 2, two_tests("2", "1"))
     look = journal.spool.may_go_out_yet
 
     def looks(order_keys: Collection[str], destination: str) -> bool:
@@ -183,20 +171,20 @@ def test_the_brake_puts_one_back_between_the_look_and_the_spool(
         return look(order_keys, destination)
 
     monkeypatch.setattr(journal.spool, "may_go_out_yet", looks)
-    put(his.house, 3, two("1", "3"))
+    put(his.house, 3, two_tests("1", "3"))
     journal.delivery.released("a", who="lane")
     assert his.takes() == LAST
 
 
 def _with_an_older_one_come_late(tmp_path: Path, journal: Journal, late: str) -> tuple[His, int]:
     """A HIS that has refused a part, and taken an older one whose file waited or was corrected; and that part."""
-    first = two("2", "1", "x.pdf") if late == "it waited" else b"{"
-    his = delivered(tmp_path, journal, two("1", "1"), first)
-    refused(his, 3, two("1", "3"))
+    first = two_tests("2", "1", "x.pdf") if late == "it waited" else b"{"
+    his = delivered(tmp_path, journal, two_tests("1", "1"), first)
+    refused(his, 3, two_tests("1", "3"))
     if late == "it waited":
         comes(his.house)
     else:
-        read_corrected(his.house, 2, two("2", "1"))
+        read_corrected(his.house, 2, two_tests("2", "1"))
     ((part,),) = rows(journal, "SELECT message_id FROM wire WHERE whole IS NOT NULL")
     assert his.takes() == {"718-7": "2", "777-3": "1"}
     his.house.keep()

@@ -17,6 +17,8 @@ from lab_sender.intake.compose import Composer, Recipient
 from lab_sender.journal import Journal
 
 PROFILE = builtin(corrections={"suspicious": "send"})
+CHANGED = builtin(corrections={"suspicious": "send", "send": "changed"})
+"""Only what has changed is sent."""
 A, B = Recipient("a", PROFILE), Recipient("b", PROFILE)
 STRICT, STRICT_B = Recipient("a", builtin(require=["PID-7"])), Recipient("b", builtin(require=["PID-7"]))
 OLD, NEW = report("F1", "14.1"), report("F1", "99.9")
@@ -76,6 +78,20 @@ def resend(journal: Journal, message: int, control_id: str) -> int:
 
 def both(*each: bytes) -> bytes:
     return b"[" + b",".join(each) + b"]"
+
+
+def two_tests(first: str, second: str, *documents: str, order: str = "F1") -> bytes:
+    """A report of one order, of two tests."""
+    said = json.loads(report(order, first, *documents))
+    other = {"test": {"code": "777-3", "text": "Plt", "system": "LN"}, "value": second, "unit": "g/dL"}
+    said["orders"][0]["results"].append(other)
+    return json.dumps(said).encode()
+
+
+def values_in(body: bytes) -> dict[str, str]:
+    """What a message says of these tests: code -> value."""
+    fields = [each.split(b"|") for each in body.split(b"OBX|")[1:]]
+    return {each[2].split(b"^")[0].decode(): each[4].decode() for each in fields if each[1] == b"NM"}
 
 
 def both_in_one(first: bytes, second: bytes) -> bytes:

@@ -131,6 +131,7 @@ class House:
         count = len(accepted)
         while found := self.journal.delivery.head(destination, after_quarantine="continue"):
             for message in found:
+                assert self.journal.delivery.sending(message.id)
                 self.journal.delivery.acked(message, Attempt(message.id, 0, "verdict", "ack", "", "", "AA"))
                 accepted.append(message.control_id)
         return accepted[count:]
@@ -138,6 +139,7 @@ class House:
     def refuse(self, destination: str) -> None:
         """Let a destination refuse all that waits for it."""
         for message in self.journal.delivery.head(destination, after_quarantine="continue"):
+            assert self.journal.delivery.sending(message.id)
             self.journal.delivery.quarantined(message, code="refused", reason="The HIS answered AE.")
 
     def leave_unanswered(self, destination: str) -> str:
