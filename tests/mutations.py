@@ -768,7 +768,7 @@ MUTATIONS = (
     Mutation(
         "the brake's act between a look at what is known and the spool", "journal/looked_up.py",
         "    if db.execute(_SQL[\"newest_act\"]).fetchone()[0] != seen.act:  # the brake's are ours\n",
-        "    if False:\n",
+        "    if seen.version is None and db.execute(_SQL[\"newest_act\"]).fetchone()[0] != seen.act:\n",
         ("intake/test_part_of_an_order.py",),
     ),
     Mutation(
@@ -1117,7 +1117,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what an act changed since the look is looked up again", "journal/looked_up.py",
-        '    if db.execute(_SQL["newest_act"]).fetchone()[0] != seen.act:\n',
+        "    if db.execute(_SQL[\"newest_act\"]).fetchone()[0] != seen.act:  # the brake's are ours\n",
         "    if False:\n",
         ("journal/test_side_by_side.py",),
     ),
@@ -1987,8 +1987,8 @@ MUTATIONS = (
     ),
     Mutation(
         "that an id which a rebuild has replaced stays in use", "journal/rebuild.py",
-        "_SQL[\"former_id\"], {\"id\": message.id,",
-        "_SQL[\"former_id\"], {\"id\": None,",
+        "    whole.keep_former_id(db, message.id, message.destination, message.control_id or \"\")\n",
+        "",
         ("intake/test_ledger.py",),
     ),
     Mutation(
@@ -2703,8 +2703,8 @@ MUTATIONS = (
     ),
     Mutation(
         "what retention has deleted is as old as it was", "journal/sql/retention.sql",
-        "n.state = 'acked', {claim},",
-        "n.state = 'acked', (SELECT s.claim_id FROM source s WHERE s.id = n.source_id),",
+        "n.state = 'acked'), {claim},",
+        "n.state = 'acked'), (SELECT s.claim_id FROM source s WHERE s.id = n.source_id),",
         ("intake/test_age_of_what_waited.py",),
     ),
     Mutation(
