@@ -42,7 +42,9 @@ def _said(act: Act) -> str:
         case "release", "read-again":
             return f"{what} is released: its file is received and read again"
         case "release", _:
-            return f"{what} is released: it goes out again from its old place, under the same control id"
+            new = act.new_control_id
+            under = f"whole, under control id {new}" if new else "under the same control id"
+            return f"{what} is released: it goes out again from its old place, {under}"
         case "rebuild", result:
             goes = "it goes out from its old place" if result == "goes-out" else "it stays in quarantine"
             return f"{what} is built anew, under control id {act.new_control_id}; {goes}"

@@ -249,12 +249,13 @@ class Batches:
             ]
             if not any(passed_by):
                 return message
-            is_open = [
-                not any(entry.message in newer for entry in each)
-                and not (each and each[-1].content[1] == message.digest)
-                for each in of_orders
-            ]
-            return overtaken(message, max(chain.from_iterable(passed_by)), in_part=any(is_open))
+            closed = {
+                key
+                for key, each in zip(message.order_keys, of_orders, strict=True)
+                if each
+                and (each[-1].content[1] == message.digest or any(entry.message in newer for entry in each))
+            }
+            return overtaken(message, max(chain.from_iterable(passed_by)), closed=closed)
 
         return source._replace(messages=tuple([judged(each) for each in messages]))
 

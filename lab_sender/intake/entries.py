@@ -7,8 +7,9 @@ Never: decides which of the two it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from lab_sender.hl7.orders import reports_of
 from lab_sender.intake.compose import remarks_of
 from lab_sender.intake.phases import Interpreted, Rejected
 from lab_sender.journal import NewMessage, NewSource
@@ -47,18 +48,21 @@ def rejected_entry(file: Rejected) -> NewSource:
     )
 
 
-def overtaken(message: NewMessage, newer: int, *, in_part: bool) -> NewMessage:
+def overtaken(message: NewMessage, newer: int, *, closed: Collection[str]) -> NewMessage:
     """Quarantine a message that a newer report of its order has passed: message `newer`.
 
-    `in_part`: it has other orders, which nothing has passed.
+    `closed` are the orders of it that were passed, or of which the HIS has the same.
     """
-    code = "report.partly-overtaken" if in_part else "report.overtaken"
-    of_what = "one of its orders, and not of the others" if in_part else "the same order"
-    else_ = "else drop the other orders in a file of their own, and then give it up" if in_part else "else give it up"
+    code, what, else_ = "report.overtaken", "the same order", "give it up"
+    reports = enumerate(reports_of(message.body or b""), 1)
+    if still_open := [str(number) for number, each in reports if each.fact.key not in closed]:
+        code, what = "report.partly-overtaken", "an order in it"
+        at = ", ".join(still_open)
+        else_ = f"drop OBR {at} of it, which nothing newer has come for, in a file of its own, and then give it up"
     text = (
-        f"{code}: message {newer}, which the HIS has, may have or gets, is a newer report for {of_what};"
+        f"{code}: message {newer}, which the HIS has, may have or gets, is a newer report for {what};"
         " sending this one now would overwrite it. If this one counts all the same, release it with --force;"
-        f" {else_}."
+        f" else {else_}."
     )
     return NewMessage(
         message.place, "quarantined", message.digest, code=code, reason=text,

@@ -74,14 +74,18 @@ def may_be_copied(db: Db, message: Facts, *, force: bool, together: Collection[i
 
 
 def released(db: Db, this: Act, message: Facts, *, force: bool, why: str = "") -> str:
-    """Send a quarantined message again from its old place, whole; returns its state."""
+    """Send a quarantined message again from its old place; a part that was made for something else, whole.
+
+    Returns the control id under which it goes out; "" where that is the one that it had.
+    """
     if not message.has_bytes or not acts.release(db, message):
         text = f"message {message.id} is {WORDS[message.state]}, not quarantined."
         raise ActRejected("release.not-quarantined", text)
-    became = whole.make_whole(db, message.id)
+    control_id = whole.make_whole(db, message.id)
+    became = f"whole now, control id {message.control_id} becomes {control_id}" if control_id else ""
     detail = "; ".join(filter(None, (f"was {message.code}", became, "forced" if force else "")))
     acts.record(db, this, "message.released", acts.with_reason(why, detail), answer="spooled")
-    return "spooled"
+    return control_id
 
 
 def resent(

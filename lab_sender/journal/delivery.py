@@ -243,11 +243,12 @@ class DeliveryBook(Ahead):
         with acts.transaction(self._store, MESSAGE["put_back"], destination) as db:
             if (said := acts.answer(db, this, f"lane.{kind}")) is not None:
                 return [int(each) for each in said.split()]
-            back = [message_id for message_id in put_back if self._put_back(db, message_id)]
+            renamed = list[str]()
+            back = [message_id for message_id in put_back if self._put_back(db, message_id, renamed)]
             if back:
                 lanes.begin_round(db, destination)
             lanes.hold(db, destination, kind, reason, back)
-            detail = f"{reason} ({len(back)} put back)"
+            detail = "; ".join((f"{reason} ({len(back)} put back)", *renamed))
             acts.record(db, this, f"lane.{kind}", detail, answer=" ".join(map(str, back)))
         return back
 
@@ -280,7 +281,8 @@ class DeliveryBook(Ahead):
         with self._store.reading() as db:
             return lanes.row(db, destination)
 
-    def _put_back(self, db: Db, message_id: int) -> bool:
+    def _put_back(self, db: Db, message_id: int, renamed: list[str]) -> bool:
+        """Put a message back; `renamed` is told which control id becomes which."""
         message = acts.message(db, message_id)
         if message.state == "quarantined" and order_history.in_the_way(db, message_id) is not None:
             return False
@@ -288,8 +290,8 @@ class DeliveryBook(Ahead):
         turns.keep_apart(db, message_id)
         if db.execute(_SQL["put_back"], {"id": message_id}).rowcount != 1:
             return False
-        if message.state == "quarantined":
-            whole.make_whole(db, message_id)
+        if message.state == "quarantined" and (control_id := whole.make_whole(db, message_id)):
+            renamed.append(f"message {message_id} whole now, control id {message.control_id} becomes {control_id}")
         return True
 
 

@@ -25,22 +25,24 @@ _MOST: Final = 16
 def keep(
     db: Db, destination: str, control_id: str, code: str, ack: bytes, at_ms: int, *, accepts: bool
 ) -> LaterAnswer | None:
-    """Keep an answer at the message with this control id; None if there is none."""
+    """Keep an answer at the message with this control id, or that had it; None if there is none."""
     values: dict[str, object] = {"destination": destination, "control_id": control_id.rstrip(" ")}
     values |= {"code": code, "ack": ack, "at_ms": at_ms}
     found = db.execute(_SQL["answered"], values).fetchone()
+    is_former = found is None
+    found = found or db.execute(_SQL["answered_before"], values).fetchone()
     if found is None:
         return None
     message_id, state, source_id, count, repeated, is_kept = found
     values["id"] = message_id
     if not is_kept and (count < _MOST or not repeated):
         db.execute(_SQL["answer"], values)
-    contradicts = state == "acked" and not accepts
+    contradicts = state == "acked" and not accepts and not is_former  # of other bytes it says nothing
     if contradicts:
         this = Act("HIS", f"answer {message_id} {at_ms} {zlib.crc32(ack):08x}", destination, source_id, message_id)
         if acts.answer(db, this, "message.contradicted") is None:
             db.execute(_SQL["contradicted"], values)
             acts.record(db, this, "message.contradicted", code)
-    elif code == "AA":
+    elif code == "AA" and not is_former:
         tally.add(db, destination, "commit-only", -db.execute(_SQL["whole"], values).rowcount)
     return LaterAnswer(message_id, contradicts, bool(repeated))

@@ -18,7 +18,8 @@ def next_step(ref: str, code: str, *, control_id: str = "", may_have_left: bool 
         return f"ask the HIS whether it has control id {control_id}: if it has, {dismiss}; if not, {release}"
     if code in ("report.overtaken", "report.partly-overtaken"):  # a plain release finds the newer one again
         forced = f"`lab-sender release {ref} --force`"
-        others = "drop the other orders in a file of their own and " if code == "report.partly-overtaken" else ""
+        open_too = "drop the orders that nothing has passed in a file of their own and "
+        others = "" if code == "report.overtaken" else open_too
         return f"find out which one is valid: if it is the newer one, {others}{dismiss}; if it is this one, {forced}"
     if code.startswith("correction."):
         return f"ask the laboratory; then {dismiss}, or {release} to send it as it is"

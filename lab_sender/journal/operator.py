@@ -47,6 +47,9 @@ class OperatorBook:
     ) -> str:
         """Send a quarantined message again from its old place: the same bytes, the same control id.
 
+        One that was only what had changed goes out whole, under a new control id, where the HIS was told otherwise of
+        its orders since.
+
         A report that could not be built has no bytes: its file goes back to intake instead and is read again with
         its attachments, for the message's destination; what else there is of it is not sent again, but for what lies
         in quarantine there and cannot have arrived. Returns `spooled` or `outbox`.
@@ -64,7 +67,13 @@ class OperatorBook:
                 return "outbox"
             if message.state in MESSAGE["released"].sources:
                 decisions.may_go_out(db, message, force=force)
-            return decisions.released(db, this, message, force=force, why=why)
+            decisions.released(db, this, message, force=force, why=why)
+            return "spooled"
+
+    def control_id_of(self, message_id: int) -> str | None:
+        """Return the control id that a message has now; None where it was never built."""
+        with self._store.reading() as db:
+            return acts.message(db, message_id).control_id
 
     def release_file(
         self,

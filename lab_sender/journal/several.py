@@ -33,8 +33,8 @@ _EACH: Final = 50
 class Done(NamedTuple):
     """A message to which the act was done.
 
-    `became` is what the act on it alone returns: its state, or `outbox` where its file is read again. `copy` and
-    `control_id` are the new message's of a resend.
+    `became` is what the act on it alone returns: its state, or `outbox` where its file is read again. `copy` is the
+    new message of a resend; `control_id` is under which it goes out, where that is a new one.
     """
 
     message: int
@@ -123,9 +123,11 @@ def release(
         replaced.update(again.withdraw(db, file, asked, at=weighed.at, force=force, why=why, everywhere=everywhere))
     done = list[Done]()
     for each in parted.free:
-        is_read_again = each.id in replaced
-        became = "outbox" if is_read_again else decisions.released(db, _on(this, each), each, force=force, why=why)
-        done.append(Done(each.id, each.destination, became))
+        if each.id in replaced:
+            done.append(Done(each.id, each.destination, "outbox"))
+        else:
+            control_id = decisions.released(db, _on(this, each), each, force=force, why=why)
+            done.append(Done(each.id, each.destination, "spooled", control_id=control_id))
     return Outcome(tuple(done), tuple(sorted(parted.rejected)))
 
 

@@ -45,7 +45,7 @@ class Act(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/act/1"):
     destination: Annotated[str | None, about("The destination of the message or of the lane; null: a file.")]
     result: Annotated[Result, about("What became of it.")]
     new_message: Annotated[int | None, about("resend: the copy.")]
-    new_control_id: Annotated[str | None, about("resend, rebuild: the control id under which it goes out.")]
+    new_control_id: Annotated[str | None, about("The control id under which it goes out, where that is a new one.")]
     was_held_by: Annotated[HoldKind | None, about("hold, resume: who held the lane before.")]
     agent_runs: Annotated[bool, about("An agent runs, which follows within a second; else the next one does.")]
 
@@ -80,6 +80,7 @@ def release(
 
     `force`: also where it overwrites a newer result. Raises what the journal rejects it with.
     """
+    control_id = None
     with installation.journal() as journal:
         what, book = target_of(installation, word, to), journal.operator
         if what.id is None:
@@ -87,8 +88,11 @@ def release(
             goes = "outbox"
         else:
             goes = surely(partial(book.release, what.id, who=who, force=force, why=why))
+            if goes != "outbox" and (now := book.control_id_of(what.id)) != what.control_id:
+                control_id = now
     result: Result = "read-again" if goes == "outbox" else "goes-out"
-    return done_to("release", who, what, result, agent_runs=installation.agent_runs())
+    running = installation.agent_runs()
+    return done_to("release", who, what, result, agent_runs=running, new_control_id=control_id)
 
 
 def resend(

@@ -331,30 +331,36 @@ def test_what_else_is_in_an_overtaken_message_is_not_given_up_with_it(tmp_path: 
     house.accept("a")
     house.keep()
     order = "OBR|{0}||F{0}^LAB|58410-2^CBC^LN\rOBX|1|NM|718-7^Hb^LN||14.{0}|g/dL|||||F\r"
+    of_no_order = order.format(3).replace("F3^LAB", "")
     head = "MSH|^~\\&|LAB|L|H|H|20261122||ORU^R01^ORU_R01|C1|P|2.5.1\rPID|1||P1^^^MR||Z^Anna\r"
-    read_corrected(house, 1, (head + order.format(1) + order.format(2)).encode())
+    read_corrected(house, 1, (head + order.format(1) + order.format(2) + of_no_order).encode())
     house.keep()
     assert house.messages()[-1] == ("a", "quarantined", "report.partly-overtaken")
+    ((text,),) = rows(journal, "SELECT reason FROM message WHERE id = 2")
+    assert "else drop OBR 2, 3 of it, which nothing newer has come for, in a file of its own" in text
     reason = (house["one"].folders.quarantine / "1.json.reason.txt").read_text("utf-8")
     assert (
-        "Next: find out which one is valid: if it is the newer one, drop the other orders in a file of their own and"
-        " `lab-sender dismiss 2 --why TEXT`; if it is this one, `lab-sender release 2 --force`"
+        "Next: find out which one is valid: if it is the newer one, drop the orders that nothing has passed in a file"
+        " of their own and `lab-sender dismiss 2 --why TEXT`; if it is this one, `lab-sender release 2 --force`"
     ) in reason
     journal.operator.dismiss(2, "the newer one counts")
     put(house, 3, report("F2", "14.2"))
     assert values(house) == ["14.2"]
 
 
-def test_what_the_his_has_of_an_overtaken_file_is_not_dropped_again(tmp_path: Path, journal: Journal) -> None:
-    """The same report of both orders was delivered once more, and then a newer one of the first."""
+@pytest.mark.parametrize("first", [False, True])
+def test_what_the_his_has_of_an_overtaken_file_is_not_dropped_again(
+    tmp_path: Path, journal: Journal, first: bool
+) -> None:
+    """The same report of both orders was delivered before, or behind it, and then a newer one of the first."""
     report_of_both = both_in_one(OLD, report("F2", "14.2"))
-    house = house_of(tmp_path, journal, b"{", report_of_both)
+    house = house_of(tmp_path, journal, *([report_of_both, b"{"] if first else [b"{", report_of_both]))
     house.accept("a")
     house.keep()
     put(house, 3, NEW)
     house.accept("a")
     house.keep()
-    read_corrected(house, 1, report_of_both)
+    read_corrected(house, 1 + first, report_of_both)
     assert house.messages()[-1][2] == "report.overtaken"
 
 

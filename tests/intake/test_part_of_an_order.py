@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,7 @@ from lab_sender.errors import AgentError
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.ids import new_id
 from lab_sender.intake.compose import Recipient
-from lab_sender.journal import Attempt, Journal
+from lab_sender.journal import Attempt, Journal, View
 
 LAST: Final = {"718-7": "1", "777-3": "3"}
 """What the laboratory said last."""
@@ -51,6 +52,15 @@ def refused(his: His, number: int, data: bytes) -> None:
     put(his.house, number, data)
     his.house.refuse("a")
     his.house.keep()
+
+
+def resend_refused(his: His) -> str:
+    """Refuse what waits, and send a copy of it; returns the copy's control id."""
+    (waiting,) = his.house.journal.delivery.head("a", after_quarantine="continue")
+    his.house.refuse("a")
+    control_id = new_id()
+    resend(his.house.journal, waiting.id, control_id)
+    return control_id
 
 
 @pytest.mark.parametrize("together", [False, True])
@@ -116,47 +126,91 @@ def test_two_that_were_delivered_are_resent(tmp_path: Path, journal: Journal) ->
     assert his.takes() == {"718-7": "2", "777-3": "3"}
 
 
-def test_a_control_id_that_has_left_carries_no_other_bytes(tmp_path: Path, journal: Journal) -> None:
+@pytest.mark.parametrize("fate", ["refused", "unanswered"])
+@pytest.mark.parametrize("again", ["release", "put back"])
+def test_where_nothing_else_was_said_since_it_is_the_same_bytes_under_the_same_id(
+    tmp_path: Path, journal: Journal, fate: str, again: str
+) -> None:
+    """A HIS that has it all the same knows it by its control id."""
     his = delivered(tmp_path, journal, two_tests("1", "1"))
     put(his.house, 2, two_tests("1", "3"))
-    was = his.house.leave_unanswered("a")
-    his.house.keep()
-    journal.operator.release(2)
+    (before,) = journal.delivery.head("a", after_quarantine="continue")
+    if fate == "refused":
+        his.house.refuse("a")
+    else:
+        his.house.leave_unanswered("a")
+    if again == "release":
+        journal.operator.release(2)
+    else:
+        journal.delivery.held("a", "brake", "The HIS is ill.", put_back=[2])
+        journal.delivery.released("a", who="lane")
+    (now,) = journal.delivery.head("a", after_quarantine="continue")
+    assert (now.control_id, now.body) == (before.control_id, before.body)
+    assert his.takes() == LAST
+
+
+@pytest.mark.parametrize("again", ["release", "put back"])
+def test_a_control_id_that_has_left_carries_no_other_bytes(tmp_path: Path, journal: Journal, again: str) -> None:
+    his, part = _with_an_older_one_come_late(tmp_path, journal, "it waited")
+    ((was,),) = rows(journal, f"SELECT control_id FROM message WHERE id = {part}")
+    if again == "release":
+        journal.operator.release(part)
+    else:
+        journal.delivery.held("a", "brake", "The HIS is ill.", put_back=[part])
+        journal.delivery.released("a", who="lane")
     (now,) = journal.delivery.head("a", after_quarantine="continue")
     assert now.control_id != was
     assert now.control_id.encode() in now.body.partition(b"\r")[0]
     assert list(journal.spool.holders_of([was], "a")) == [was], "it is nobody else's"
-    assert rows(journal, "SELECT left_before, may_have_left FROM message WHERE id = 2") == [(1, 0)]
-    told = rows(journal, "SELECT detail FROM event WHERE kind = 'message.released'")
-    assert told == [(f"was unanswered; whole now, control id {was} becomes {now.control_id}",)]
+    told = "; ".join(detail for (detail,) in rows(journal, "SELECT detail FROM event ORDER BY id"))
+    assert f"whole now, control id {was} becomes {now.control_id}" in told
     his.house.refuse("a")
-    journal.operator.release(2)
-    assert journal.delivery.head("a", after_quarantine="continue") == [now], "it was whole"
+    journal.operator.release(part)
+    assert journal.delivery.head("a", after_quarantine="continue")[0].control_id == now.control_id, "it is whole"
     assert his.takes() == LAST
 
 
-def test_what_was_built_anew_is_what_goes_out_again(tmp_path: Path, journal: Journal) -> None:
-    his = delivered(tmp_path, journal, two_tests("1", "1"))
-    refused(his, 2, two_tests("1", "3"))
-    original = journal.rebuilding.original(2)
+def test_what_is_said_of_a_former_id_is_kept_at_its_message(tmp_path: Path, journal: Journal) -> None:
+    his, part = _with_an_older_one_come_late(tmp_path, journal, "it waited")
+    ((was,),) = rows(journal, f"SELECT control_id FROM message WHERE id = {part}")
+    journal.operator.release(part)
+    his.takes()
+    said = journal.delivery.said_later("a", was, "AE", b"MSH", accepts=False)
+    assert said == (part, False, False), "the whole report was accepted"
+    with contextlib.closing(View(journal.store.path)) as view:
+        assert [each.message_id for each in view.by_control_id(was)] == [part]
+
+
+@pytest.mark.parametrize("by", ["this one", "one that knows of no parts"])
+def test_what_was_built_anew_is_what_goes_out_again(tmp_path: Path, journal: Journal, by: str) -> None:
+    his, part = _with_an_older_one_come_late(tmp_path, journal, "it waited")
+    (beside,) = rows(journal, f"SELECT whole, whole_crc32 FROM wire WHERE message_id = {part}")
+    original = journal.rebuilding.original(part)
     anew = entry("ANEW", order="F1^LAB", digest=original.digest)
     assert journal.rebuilding.rebuilt(original, anew) == "spooled"
+    if by != "this one":
+        with journal.store.durable() as db:
+            db.execute("UPDATE wire SET whole = ?, whole_crc32 = ? WHERE message_id = ?", (*beside, part))
+    else:
+        assert rows(journal, "SELECT COUNT(*) FROM wire WHERE whole IS NOT NULL") == [(0,)]
     his.house.refuse("a")
-    journal.operator.release(2)
+    journal.operator.release(part)
     (now,) = journal.delivery.head("a", after_quarantine="continue")
-    assert now.body == anew.body
+    assert (now.control_id, now.body) == ("ANEW", anew.body)
+    copy = resend_refused(his)
+    assert journal.delivery.head("a", after_quarantine="continue")[0].body == with_control_id(anew.body or b"", copy)
 
 
 def test_a_whole_report_that_the_disk_has_changed_does_not_go_out(tmp_path: Path, journal: Journal) -> None:
-    his = delivered(tmp_path, journal, two_tests("1", "1"))
-    refused(his, 2, two_tests("1", "3"))
-    ((whole,),) = rows(journal, "SELECT whole FROM wire WHERE message_id = 2")
+    _, part = _with_an_older_one_come_late(tmp_path, journal, "it waited")
+    ((whole,),) = rows(journal, f"SELECT whole FROM wire WHERE message_id = {part}")
     with journal.store.durable() as db:
-        db.execute("UPDATE wire SET whole = ? WHERE message_id = 2", (bytes(whole).replace(b"|3|", b"|8|"),))
+        changed = bytes(whole).replace(b"|3|", b"|8|")
+        db.execute("UPDATE wire SET whole = ? WHERE message_id = ?", (changed, part))
     with pytest.raises(AgentError, match=r"journal\.damaged"):
-        journal.operator.release(2)
+        journal.operator.release(part)
     with pytest.raises(AgentError, match=r"journal\.damaged"):
-        resend(journal, 2, new_id())
+        resend(journal, part, new_id())
 
 
 def test_the_brake_puts_one_back_between_the_look_and_the_spool(

@@ -50,7 +50,9 @@ TO_A_LIMIT = {
 SORTED = {
     ("again", "readings"): "the readings of one file",
     ("again", "to_be_read_again"): "the messages of one file",
+    ("later_answers", "answered_before"): "messages that had one control id",
     ("lists", "by_control_id"): "messages with one control id",
+    ("lists", "by_former_id"): "messages that had one control id",
     ("lists", "of_sources"): "the messages of the files asked about",
     ("lists", "unreadable_of_sources"): "the files asked about",
     ("lists", "these"): "the messages asked about",

@@ -82,6 +82,12 @@ SELECT destination FROM tally WHERE what = 'messages' ORDER BY destination;
  AND (CAST(:destination AS TEXT) IS NULL OR t.destination = :destination)
  AND m.control_id >= :id AND m.control_id < :id || '!' AND rtrim(m.control_id) = :id {report} ORDER BY m.id DESC;
 
+-- name: by_former_id
+-- Those that went out under it, with other bytes.
+{message} FROM tally t CROSS JOIN former_id u ON u.destination = t.destination AND t.what = 'messages'
+ AND (CAST(:destination AS TEXT) IS NULL OR t.destination = :destination) AND u.control_id = :id
+CROSS JOIN message m ON m.id = u.message_id {report} ORDER BY m.id DESC;
+
 -- name: order_keys
 -- The number alone, and each `number^authority`: they are found one after the other, however many messages have one.
 WITH RECURSIVE found (destination, order_key) AS (

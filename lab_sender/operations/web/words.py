@@ -40,10 +40,10 @@ _ADVICE: Final[dict[str, tuple[str, str]]] = {
         " this one, have it released with --force on the command line: the page forces nothing.",
     ),
     "report.partly-overtaken": (
-        "While its file lay in quarantine, or waited for its attachment, a newer report of one of its orders came.",
-        "Find out which one is valid; the reason names the newer one. Where it is that, drop the other orders in a"
-        " file of their own, then give this one up. Where it is this one, have it released with --force on the"
-        " command line: the page forces nothing.",
+        "While its file lay in quarantine, or waited for its attachment, a newer report of some of its orders came.",
+        "Find out which one is valid; the reason names the newer one. Where it is that, drop the orders that, it"
+        " says, nothing has passed in a file of their own; then give this one up. Where it is this one, have it"
+        " released with --force on the command line: the page forces nothing.",
     ),
     "unanswered": (
         "It was sent, and no answer came: the HIS may have it.",
