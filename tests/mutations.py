@@ -792,6 +792,17 @@ MUTATIONS = (
         ("intake/test_part_of_an_order.py",),
     ),
     Mutation(
+        "that a release says under which control id it goes out", "operations/acts.py",
+        "            if goes != \"outbox\" and (now := book.control_id_of(what.id)) != what.control_id:\n",
+        "            if (now := None) is not None:\n",
+        ("operations/test_release_whole.py",),
+    ),
+    Mutation(
+        "that a release of many says the same", "journal/several.py",
+        '"spooled", control_id=control_id))', '"spooled"))',
+        ("operations/test_release_whole.py",),
+    ),
+    Mutation(
         "the look at whole reports when a journal is recovered", "journal/sqlite/salvage.py",
         '(("body", "crc32"), ("whole", "whole_crc32"))', '(("body", "crc32"),)',
         ("journal/test_copies.py",),
