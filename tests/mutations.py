@@ -824,12 +824,12 @@ MUTATIONS = (
         ("intake/test_age_of_what_waited.py",),
     ),
     Mutation(
-        "that of the orders beside one that was passed none is said to be open that the HIS has", "intake/batches.py",
+        "that of the orders beside one that was passed none is said to be open that the HIS has", "intake/passed.py",
         "each[-1].content[1] == message.digest or any(", "any(",
         ("intake/test_age_of_a_file.py",),
     ),
     Mutation(
-        "that only what passed it makes a file late", "intake/batches.py",
+        "that only what passed it makes a file late", "intake/passed.py",
         "return message._replace(came=claim_id) if passed else message", "return message._replace(came=claim_id)",
         ("intake/test_outboxes.py",),
     ),
@@ -844,7 +844,7 @@ MUTATIONS = (
         ("intake/test_part_of_an_order.py",),
     ),
     Mutation(
-        "the orders beside one that was passed", "intake/batches.py",
+        "the orders beside one that was passed", "intake/passed.py",
         "closed=closed", "closed=message.order_keys",
         ("intake/test_age_of_a_file.py",),
     ),
@@ -866,7 +866,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the age of what another outbox passes while it is built", "intake/batches.py",
-        "            named = [self._passed(each) for each in named]\n",
+        "            named = [self._passed.by_others(each) for each in named]\n",
         "",
         ("intake/test_outboxes.py",),
     ),
@@ -2661,7 +2661,7 @@ MUTATIONS = (
         ("intake/test_age_of_a_file.py",),
     ),
     Mutation(
-        "what was read again is as old as its file for later acts", "intake/batches.py",
+        "what was read again is as old as its file for later acts", "intake/passed.py",
         "each._replace(came=came(source.claim_id,", "each._replace(came='' and came(source.claim_id,",
         ("intake/test_age_of_a_file.py",),
     ),
@@ -2861,12 +2861,12 @@ MUTATIONS = (
         ("intake/test_age_of_a_file.py",),
     ),
     Mutation(
-        "what is the same as what went out last has not been overtaken", "intake/batches.py",
+        "what is the same as what went out last has not been overtaken", "intake/passed.py",
         "message.digest not in (entry.digest, each[-1].content[1])", "True",
         ("intake/test_read_again.py",),
     ),
     Mutation(
-        "what the HIS took back is not the same", "intake/batches.py",
+        "what the HIS took back is not the same", "intake/passed.py",
         "message.digest not in (entry.digest, each[-1].content[1])",
         "message.digest not in (entry.digest, each[-1].digest)",
         ("intake/test_age_of_a_file.py",),

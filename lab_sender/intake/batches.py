@@ -14,22 +14,22 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain
 
 from lab_sender import writers
 from lab_sender.errors import FileError
 from lab_sender.ids import loggable
 from lab_sender.intake.claims import Claims
 from lab_sender.intake.compose import Interpretation
-from lab_sender.intake.entries import overtaken, read_entry, rejected_entry
+from lab_sender.intake.entries import read_entry, rejected_entry
 from lab_sender.intake.pairing import Pairing
+from lab_sender.intake.passed import Passed
 from lab_sender.intake.phases import Claimed, Interpreted, Read, Rejected, Waiting
 from lab_sender.intake.plan import Plan
 from lab_sender.intake.recognise import Recogniser
 from lab_sender.intake.together import Together
 from lab_sender.intake.troubles import Troubles
 from lab_sender.intake.workshop import WORTH_IT, Stopped, Workshop, stopped_the_agent
-from lab_sender.journal import IntakeBooks, LedgerEntry, Mark, NewMessage, NewSource
+from lab_sender.journal import IntakeBooks, Mark, NewMessage, NewSource
 from lab_sender.log import say
 
 _MOST_FILES = 128
@@ -71,6 +71,7 @@ class Batches:
         self._troubles = troubles
         self._plan = plan
         self._recogniser = Recogniser(journal.spool, destination, plan)
+        self._passed = Passed(journal, troubles, together, destination=destination, outbox=outbox)
         self._destination = destination
         self._on_spooled = on_spooled
         self._workshop = Workshop(plan.composer)
@@ -222,48 +223,6 @@ class Batches:
             messages = [each for item in file.said.items for each in entries(item, contents, file.companion)]
         return read_entry(file, messages)
 
-    def _unless_overtaken(self, source: NewSource) -> NewSource:
-        """Note when a file came that waited, or lay in quarantine; quarantine what a newer report passed meanwhile.
-
-        Where what went out last is the same, nothing is overwritten.
-        """
-        named = {name: name or self._destination for name in {each.destination for each in source.messages}}
-        came, came_after = self._journal.spool.came, self._journal.spool.came_after
-        messages = [
-            each._replace(came=came(source.claim_id, destination=named[each.destination], place=each.place))
-            for each in source.messages
-        ]
-        history = {name: self._history([each for each in messages if each.destination == name]) for name in named}
-
-        def judged(message: NewMessage) -> NewMessage:
-            of_orders = [history[message.destination].get(key, []) for key in message.order_keys]
-            known = {int(entry.message) for each in of_orders for entry in each}
-            newer = came_after(message.came, known) if known else known
-            passed_by = [
-                [
-                    int(entry.message)
-                    for entry in each
-                    if entry.message in newer and message.digest not in (entry.digest, each[-1].content[1])
-                ]
-                for each in of_orders
-            ]
-            if not any(passed_by):
-                return message
-            closed = {
-                key
-                for key, each in zip(message.order_keys, of_orders, strict=True)
-                if each
-                and (each[-1].content[1] == message.digest or any(entry.message in newer for entry in each))
-            }
-            return overtaken(message, max(chain.from_iterable(passed_by)), closed=closed)
-
-        return source._replace(messages=tuple([judged(each) for each in messages]))
-
-    def _history(self, messages: Sequence[NewMessage]) -> dict[str, list[LedgerEntry]]:
-        """Return what the destination of these messages was sent, or may have been, of each of their orders."""
-        keys = [key for each in messages for key in each.order_keys]
-        return self._journal.spool.ledger(keys, messages[0].destination or self._destination)
-
     def _spool(self, sources: Sequence[NewSource], waited: Collection[str] = ()) -> None:
         """Recognise and spool a batch; `waited` are the claims in it that newer files of this outbox may have passed.
 
@@ -276,7 +235,7 @@ class Batches:
         spool, record = self._journal.spool, self._troubles.record
         named = [each._replace(outbox=self._outbox) for each in sources] if self._outbox else sources
         with self._together.spooling:
-            named = [self._passed(each) for each in named]
+            named = [self._passed.by_others(each) for each in named]
             look = partial(self._recognised, named, waited)
             for _ in range(_MOST_LOOKS):
                 seen = record(lambda: spool.seen(named, self._destination))
@@ -293,23 +252,9 @@ class Batches:
         if self._mark is not None:  # whoever sends does not wait for it
             self._mark.write()
 
-    def _passed(self, source: NewSource) -> NewSource:
-        """Note when a file came of which another outbox has passed an order; what waited is judged by itself."""
-        claim_id, others = source.claim_id, self._together.elsewhere(self._outbox)
-        if claim_id > self._together.newest_spooled or not others:
-            return source
-        is_passed, record = self._journal.spool.is_passed, self._troubles.record
-
-        def aged(message: NewMessage) -> NewMessage:
-            where = message.destination or self._destination
-            passed = record(lambda: is_passed(claim_id, message.order_keys, where, others))
-            return message._replace(came=claim_id) if passed else message
-
-        return source._replace(messages=tuple([aged(each) for each in source.messages]))
-
     def _recognised(self, sources: Sequence[NewSource], waited: Collection[str]) -> list[NewSource]:
         """Hold a batch against what is known."""
-        in_turn = [self._unless_overtaken(each) if each.claim_id in waited else each for each in sources]
+        in_turn = [self._passed.unless_overtaken(each) if each.claim_id in waited else each for each in sources]
         return self._recogniser.recognised(in_turn)
 
     def _put_off(self, waiting: Waiting) -> None:
