@@ -47,7 +47,7 @@ class OperatorBook:
     ) -> str:
         """Send a quarantined message again from its old place: the same bytes, the same control id.
 
-        One that was only what had changed goes out whole, under a new control id, where the HIS was told otherwise of
+        One that was only what had changed goes out whole, under a new control id, where the HIS got something else of
         its orders since.
 
         A report that could not be built has no bytes: its file goes back to intake instead and is read again with

@@ -40,7 +40,7 @@ def bytes_of(db: Db, message_id: int) -> bytes | None:
 
 
 def make_whole(db: Db, message_id: int) -> str:
-    """Give a part in quarantine the bytes of its whole report, where the HIS was told otherwise of its orders since.
+    """Give a part in quarantine the bytes of its whole report, where the HIS got something else of its orders since.
 
     Returns the control id that it has then; "" where it has the one that it had. Raises as `bytes_of`.
     """

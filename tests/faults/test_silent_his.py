@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -88,7 +89,7 @@ def _meet_a_dead_connection(journal: Journal, his: StandIn, lane: Lane, held: _H
     connected = lane._link._connection
     assert connected is not None
     his.drop()
-    until(lambda: connected._readable(0))
+    until(lambda: bool(select.select([connected._socket], [], [], 0)[0]))
     with operator(journal) as other:
         other.operator.resume(HIS)
     assert held.asked.wait(30)
