@@ -121,8 +121,9 @@ WHERE id = ? AND planned_folder <> '';
 UPDATE file SET folder = 'sent', filed_as = ? WHERE id = ? AND folder = 'claimed' AND planned_folder = '';
 
 -- name: filed_so
+-- BETWEEN: with = SQLite puts the name into substr, finds no index by day, and reads all that was ever sent.
 SELECT 1 FROM file WHERE folder = 'sent' AND folder <> 'claimed' AND substr(filed_as, 1, 10) = :day
- AND filed_as = :filed_as;
+ AND filed_as BETWEEN :filed_as AND :filed_as;
 
 -- name: missing
 UPDATE file SET folder = 'missing', planned_folder = '', planned_as = '' WHERE id = :id;
