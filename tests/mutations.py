@@ -737,7 +737,7 @@ MUTATIONS = (
     ),
     Mutation(
         "that the brake puts no part over what it was not made for", "journal/delivery.py",
-        "(control_id := whole.make_whole(db, message_id))", '(control_id := "")',
+        "return whole.as_said(message.control_id, whole.make_whole(db, message_id))", 'return ""',
         ("intake/test_part_of_an_order.py",),
     ),
     Mutation(
@@ -825,7 +825,7 @@ MUTATIONS = (
     ),
     Mutation(
         "that of the orders beside one that was passed none is said to be open that the HIS has", "intake/passed.py",
-        "each[-1].content[1] == message.digest or any(", "any(",
+        "closed = same | {", "closed = {",
         ("intake/test_age_of_a_file.py",),
     ),
     Mutation(
@@ -847,6 +847,11 @@ MUTATIONS = (
         "the orders beside one that was passed", "intake/passed.py",
         "closed=closed", "closed=message.order_keys",
         ("intake/test_age_of_a_file.py",),
+    ),
+    Mutation(
+        "the day by which a name in sent/ is looked for", "journal/sql/filing.sql",
+        "BETWEEN :filed_as AND :filed_as", "= :filed_as",
+        ("journal/test_plans.py",),
     ),
     Mutation(
         "the claim ids that go on from those in claimed/", "intake/claims.py",
@@ -886,8 +891,8 @@ MUTATIONS = (
         ("journal/test_age_after_update.py",),
     ),
     Mutation(
-        "the machines of PostgreSQL whose claims are none", "journal/postgres/steps.py",
-        " OR s.outbox IN (SELECT name FROM node)", "",
+        "the machines of PostgreSQL whose claims are none", "journal/postgres/translation.py",
+        " OR \\1 IN (SELECT name FROM node)", "",
         ("journal/test_age_after_update.py",),
     ),
     Mutation(
@@ -2862,13 +2867,13 @@ MUTATIONS = (
     ),
     Mutation(
         "what is the same as what went out last has not been overtaken", "intake/passed.py",
-        "message.digest not in (entry.digest, each[-1].content[1])", "True",
+        "passed.keys() - same for each in passed[key] if each.digest != message.digest]",
+        "passed for each in passed[key]]",
         ("intake/test_read_again.py",),
     ),
     Mutation(
         "what the HIS took back is not the same", "intake/passed.py",
-        "message.digest not in (entry.digest, each[-1].content[1])",
-        "message.digest not in (entry.digest, each[-1].digest)",
+        "if each and each[-1].content[1] == message.digest}", "if each and each[-1].digest == message.digest}",
         ("intake/test_age_of_a_file.py",),
     ),
     Mutation(

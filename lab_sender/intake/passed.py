@@ -9,7 +9,6 @@ Never: writes to the journal.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 
 from lab_sender.intake.entries import overtaken
 from lab_sender.intake.together import Together
@@ -43,26 +42,16 @@ class Passed:
         history = {name: self._history([each for each in messages if each.destination == name]) for name in named}
 
         def judged(message: NewMessage) -> NewMessage:
-            of_orders = [history[message.destination].get(key, []) for key in message.order_keys]
-            known = {int(entry.message) for each in of_orders for entry in each}
+            of_orders = {key: history[message.destination].get(key, []) for key in message.order_keys}
+            known = {int(entry.message) for each in of_orders.values() for entry in each}
             newer = came_after(message.came, known) if known else known
-            passed_by = [
-                [
-                    int(entry.message)
-                    for entry in each
-                    if entry.message in newer and message.digest not in (entry.digest, each[-1].content[1])
-                ]
-                for each in of_orders
-            ]
-            if not any(passed_by):
+            passed = {key: [each for each in of_orders[key] if each.message in newer] for key in of_orders}
+            same = {key for key, each in of_orders.items() if each and each[-1].content[1] == message.digest}
+            others = [each for key in passed.keys() - same for each in passed[key] if each.digest != message.digest]
+            if not others:
                 return message
-            closed = {
-                key
-                for key, each in zip(message.order_keys, of_orders, strict=True)
-                if each
-                and (each[-1].content[1] == message.digest or any(entry.message in newer for entry in each))
-            }
-            return overtaken(message, max(chain.from_iterable(passed_by)), closed=closed)
+            closed = same | {key for key, each in passed.items() if each}
+            return overtaken(message, max(int(each.message) for each in others), closed=closed)
 
         return source._replace(messages=tuple([judged(each) for each in messages]))
 
@@ -73,8 +62,8 @@ class Passed:
 
     def by_others(self, source: NewSource) -> NewSource:
         """Note when a file came of which another outbox has passed an order; what waited is judged by itself."""
-        claim_id, others = source.claim_id, self._together.elsewhere(self._outbox)
-        if claim_id > self._together.newest_spooled or not others:
+        claim_id = source.claim_id
+        if claim_id > self._together.newest_spooled or not (others := self._together.elsewhere(self._outbox)):
             return source
         is_passed, record = self._spool.is_passed, self._troubles.record
 

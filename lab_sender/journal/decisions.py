@@ -82,8 +82,8 @@ def released(db: Db, this: Act, message: Facts, *, force: bool, why: str = "") -
         text = f"message {message.id} is {WORDS[message.state]}, not quarantined."
         raise ActRejected("release.not-quarantined", text)
     control_id = whole.make_whole(db, message.id)
-    became = f"whole now, control id {message.control_id} becomes {control_id}" if control_id else ""
-    detail = "; ".join(filter(None, (f"was {message.code}", became, "forced" if force else "")))
+    said = (f"was {message.code}", whole.as_said(message.control_id, control_id), "forced" if force else "")
+    detail = "; ".join(filter(None, said))
     acts.record(db, this, "message.released", acts.with_reason(why, detail), answer="spooled")
     return control_id
 

@@ -243,12 +243,13 @@ class DeliveryBook(Ahead):
         with acts.transaction(self._store, MESSAGE["put_back"], destination) as db:
             if (said := acts.answer(db, this, f"lane.{kind}")) is not None:
                 return [int(each) for each in said.split()]
-            renamed = list[str]()
-            back = [message_id for message_id in put_back if self._put_back(db, message_id, renamed)]
+            tried = {message_id: self._put_back(db, message_id) for message_id in put_back}
+            back = [message_id for message_id, said in tried.items() if said is not None]
             if back:
                 lanes.begin_round(db, destination)
             lanes.hold(db, destination, kind, reason, back)
-            detail = "; ".join((f"{reason} ({len(back)} put back)", *renamed))
+            exchanged = [f"message {message_id} {said}" for message_id, said in tried.items() if said]
+            detail = "; ".join((f"{reason} ({len(back)} put back)", *exchanged))
             acts.record(db, this, f"lane.{kind}", detail, answer=" ".join(map(str, back)))
         return back
 
@@ -281,18 +282,18 @@ class DeliveryBook(Ahead):
         with self._store.reading() as db:
             return lanes.row(db, destination)
 
-    def _put_back(self, db: Db, message_id: int, renamed: list[str]) -> bool:
-        """Put a message back; `renamed` is told which control id becomes which."""
+    def _put_back(self, db: Db, message_id: int) -> str | None:
+        """Put a message back; return what is to be said of that, mostly "". None: it stays where it is."""
         message = acts.message(db, message_id)
         if message.state == "quarantined" and order_history.in_the_way(db, message_id) is not None:
-            return False
+            return None
         self._store.finished.add(message.source_id)
         turns.keep_apart(db, message_id)
         if db.execute(_SQL["put_back"], {"id": message_id}).rowcount != 1:
-            return False
-        if message.state == "quarantined" and (control_id := whole.make_whole(db, message_id)):
-            renamed.append(f"message {message_id} whole now, control id {message.control_id} becomes {control_id}")
-        return True
+            return None
+        if message.state != "quarantined":
+            return ""
+        return whole.as_said(message.control_id, whole.make_whole(db, message_id))
 
 
 def _stands(db: Db, name: str, values: dict[str, object]) -> bool:

@@ -70,9 +70,8 @@ def is_passed(
     db: Db, claim_id: str, order_keys: Collection[str], destination: str, outboxes: Collection[str]
 ) -> bool:
     """Say whether a message for one of the orders has come by one of these outboxes with a later claim."""
-    values = {"destination": destination, "claim_id": claim_id, "outboxes": json.dumps(sorted(outboxes))}
-    asked = (values | {"key": key, "longest": LONGEST - 1} for key in order_keys)
-    return any(db.execute(_SQL["passed"], each).fetchone() is not None for each in asked)
+    outboxes = json.dumps(sorted(outboxes))
+    return _is_any(db, "passed", order_keys, destination=destination, claim_id=claim_id, outboxes=outboxes)
 
 
 def first_claims(db: Db, claim_ids: Collection[str]) -> dict[str, tuple[str, bool]]:
@@ -84,8 +83,13 @@ def first_claims(db: Db, claim_ids: Collection[str]) -> dict[str, tuple[str, boo
 
 def may_go_out_yet(db: Db, order_keys: Collection[str], destination: str) -> bool:
     """Say whether a message for one of the orders lies in quarantine, so that a person may release it."""
-    asked = ({"destination": destination, "key": key, "longest": LONGEST - 1} for key in order_keys)
-    return any(db.execute(_SQL["in_quarantine"], each).fetchone() is not None for each in asked)
+    return _is_any(db, "in_quarantine", order_keys, destination=destination)
+
+
+def _is_any(db: Db, name: str, order_keys: Collection[str], **values: Any) -> bool:
+    """Ask of one order after the other whether there is such a message among its last ones."""
+    asked = ({"key": key, "longest": LONGEST - 1, **values} for key in order_keys)
+    return any(db.execute(_SQL[name], each).fetchone() is not None for each in asked)
 
 
 class InTheWay(NamedTuple):

@@ -167,7 +167,7 @@ class SpoolBook:
 
     def may_go_out_yet(self, order_keys: Collection[str], destination: str) -> bool:
         """Say whether a message for one of the orders lies in quarantine, so that a person may release it."""
-        with self._store.reading() as db:
+        with self._reader.reading() as db:
             return order_history.may_go_out_yet(db, order_keys, destination)
 
     def is_passed(

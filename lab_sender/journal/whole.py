@@ -74,6 +74,11 @@ def _as_spooled(message_id: int, body: bytes, crc32: int) -> bytes:
     return body
 
 
+def as_said(was: str | None, control_id: str) -> str:
+    """Say for the record what `make_whole` came to; "" where it exchanged nothing."""
+    return f"whole now, control id {was} becomes {control_id}" if control_id else ""
+
+
 def keep_former_id(db: Db, message_id: int, destination: str, control_id: str) -> None:
     """Keep a control id for the message that had it: it is no other content's."""
     values = {"id": message_id, "destination": destination, "control_id": control_id.rstrip(" ")}

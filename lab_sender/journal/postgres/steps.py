@@ -35,9 +35,6 @@ OWN: Final[frozenset[str]] = frozenset(
         "submission",
     }
 )  # fmt: skip
-_AGENT_OF: Final = """CASE WHEN s.outbox LIKE ':%' THEN s.outbox
- WHEN s.outbox LIKE '%:%' OR s.outbox IN (SELECT name FROM node) THEN split_part(s.outbox, ':', 1) ELSE '' END"""
-"""What SQLite asks schema.py for: whose outbox it is."""
 OWN_COLUMNS: Final[frozenset[tuple[str, str]]] = frozenset()
 """Table and column."""
 
@@ -56,8 +53,7 @@ def _step(version: int, *, readable_by: int) -> Step:
 
 
 def _common(version: int, sqlites: str, *, readable_by: int) -> Step:
-    sql = ";\n".join(tables(ddl(sqlites))).replace("agent_of(s.outbox)", _AGENT_OF)
-    return Step(version, readable_by, sql, is_common=True)
+    return Step(version, readable_by, ";\n".join(tables(ddl(sqlites))), is_common=True)
 
 
 STEPS: tuple[Step, ...] = (
