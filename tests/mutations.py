@@ -742,7 +742,12 @@ MUTATIONS = (
     ),
     Mutation(
         "the same bytes under the same id where nothing else was said since", "journal/whole.py",
-        ' or db.execute(_SQL["told_since"], {"id": message_id}).fetchone() is None', "",
+        " or not _stands_on_other(db, message_id)", "",
+        ("intake/test_part_of_an_order.py",),
+    ),
+    Mutation(
+        "all of a report where the HIS has taken back what the part was made for", "journal/sql/whole.sql",
+        "{counts} AND (m.state IN {waiting} OR NOT {sure})", "FALSE",
         ("intake/test_part_of_an_order.py",),
     ),
     Mutation(
@@ -2889,7 +2894,7 @@ MUTATIONS = (
         ("journal/test_order_history.py",),
     ),
     Mutation(
-        "a replaced message may have arrived", "journal/sql/order_history.sql",
+        "a replaced message may have arrived", "journal/parts.sql",
         "('quarantined', 'dismissed', 'replaced')",
         "('quarantined', 'dismissed')",
         ("journal/test_replaced.py",),

@@ -106,11 +106,12 @@ class Lists:
     def by_control_id(self, control_id: str, destination: str | None = None) -> list[Line]:
         """Return the messages with this control id, newest first; blanks behind it are no part of it.
 
-        Where none has it, those that had it before their bytes were exchanged.
+        Behind them those that had it before their bytes were exchanged.
         Like all questions that take a destination: without one it is about all of them.
         """
         values = {"id": control_id.rstrip(" "), "destination": destination}
-        return self._lines("by_control_id", values) or self._lines("by_former_id", values)
+        lines = [*self._lines("by_control_id", values), *self._lines("by_former_id", values)]
+        return list({line.message_id: line for line in lines}.values())
 
     def by_order(self, number: str, *, limit: int, destination: str | None = None) -> list[Line]:
         """Return the newest messages that speak of an order, by its `id^authority` or its id alone.

@@ -14,3 +14,21 @@ COALESCE(o.age, (WITH RECURSIVE p (id) AS (
 -- part: lasting_age
 -- The same for when message n is not there to ask; NULL where only the claim says it.
 CASE WHEN o.came IS NOT NULL THEN o.age WHEN n.came = '' THEN {age} END
+
+-- What of the ledger the HIS has, will get, or (given up after a send without an answer) may have. Rows o and l, of message
+-- m or of none:
+
+-- part: given_up
+('quarantined', 'dismissed', 'replaced')
+
+-- part: counts
+-- What retention has left of a deleted message counted when it was deleted.
+(o.digest IS NOT NULL OR m.state IN {waiting} OR m.state = 'acked' OR (m.may_have_left OR m.left_before) AND m.state IN {given_up})
+
+-- part: counts_too
+(l.digest IS NOT NULL OR m.state IN {waiting} OR m.state = 'acked'
+ OR (m.may_have_left OR m.left_before) AND m.state IN {given_up})
+
+-- part: sure
+-- That the HIS has it, or will: it has neither taken it back nor left it without an answer.
+COALESCE(o.is_sure, (m.state IN {waiting} OR m.state = 'acked') AND m.contradicted = '')

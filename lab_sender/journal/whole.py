@@ -3,8 +3,8 @@
 Holds: the exchange of bytes that are only what had changed (`corrections.send: changed`) for those of the whole
 report, which lie beside them.
 Promises: a part goes out only over what it was made for. A copy says all of it; so does what comes from quarantine
-where something else of its orders has reached the HIS since, or may have. That has a new control id then: one that
-has left, or may have, never carries other bytes.
+where the HIS has something else of its orders since, or may have, or has taken back what was before. That has a new
+control id then: one that has left, or may have, never carries other bytes.
 Never: begins or ends a transaction, or asks whether a message may go out.
 """
 
@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.ids import new_id
 from lab_sender.journal.database import Db, damaged
+from lab_sender.journal.order_history import LONGEST
 from lab_sender.journal.statements import Statements
 
 _SQL: Final = Statements("whole")
@@ -40,12 +41,12 @@ def bytes_of(db: Db, message_id: int) -> bytes | None:
 
 
 def make_whole(db: Db, message_id: int) -> str:
-    """Give a part in quarantine the bytes of its whole report, where the HIS got something else of its orders since.
+    """Give a part in quarantine the bytes of its whole report, unless the HIS has of its orders what it was made for.
 
     Returns the control id that it has then; "" where it has the one that it had. Raises as `bytes_of`.
     """
     kept = _kept(db, message_id)
-    if kept is None or not kept.is_part or db.execute(_SQL["told_since"], {"id": message_id}).fetchone() is None:
+    if kept is None or not kept.is_part or not _stands_on_other(db, message_id):
         return ""
     control_id = new_id()
     body = with_control_id(kept.body, control_id)
@@ -53,6 +54,11 @@ def make_whole(db: Db, message_id: int) -> str:
     keep_former_id(db, message_id, kept.destination, kept.control_id)
     db.execute(_SQL["bytes"], {"id": message_id, "body": body, "crc32": zlib.crc32(body)})
     return control_id
+
+
+def _stands_on_other(db: Db, message_id: int) -> bool:
+    values = {"id": message_id, "longest": LONGEST - 1}
+    return db.execute(_SQL["stands_on_other"], values).fetchone() is not None
 
 
 def _kept(db: Db, message_id: int) -> _Bytes | None:

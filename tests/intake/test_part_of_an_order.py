@@ -117,6 +117,52 @@ def test_over_an_older_one_that_came_late_it_goes_whole(
     assert his.takes() == {"718-7": "2", "777-3": "1"}, "it says what went out before: that is no duplicate"
 
 
+def _taken_back(his: His, message_id: int) -> None:
+    """Let the HIS say later that it has not got a message after all."""
+    ((control_id,),) = rows(his.house.journal, f"SELECT control_id FROM message WHERE id = {message_id}")
+    assert his.house.journal.delivery.said_later("a", control_id, "AE", b"MSH", accepts=False)[1]
+    his.has.clear()
+
+
+@pytest.mark.parametrize("again", ["release", "release many", "put back"])
+@pytest.mark.parametrize("copy", ["none", "refused", "given up", "delivered"])
+def test_over_what_the_his_took_back_it_goes_whole(tmp_path: Path, journal: Journal, copy: str, again: str) -> None:
+    his = delivered(tmp_path, journal, two_tests("1", "1"))
+    refused(his, 2, two_tests("1", "3"))
+    _taken_back(his, 1)
+    both = [2]
+    if copy != "none":
+        both.append(resend(journal, 1, new_id()))
+        if copy == "given up":
+            journal.operator.dismiss(both.pop(), "not that one")
+        elif copy == "delivered":
+            his.takes()
+        else:
+            his.house.refuse("a")
+            his.house.keep()
+    if again == "release":
+        journal.operator.release(2)
+    elif again == "release many":
+        journal.operator.release_messages(both if copy == "refused" else [2])
+    else:
+        journal.delivery.held("a", "brake", "The HIS refuses all.", put_back=both if copy == "refused" else [2])
+        journal.delivery.released("a", who="lane")
+    assert his.takes() == LAST
+
+
+def test_over_an_older_one_that_is_to_go_out_before_it_it_goes_whole(tmp_path: Path, journal: Journal) -> None:
+    """A person has released both; the older one was given up when the part was made."""
+    his = delivered(tmp_path, journal, two_tests("1", "1"))
+    refused(his, 2, two_tests("2", "2"))
+    journal.operator.dismiss(2, "not that one")
+    refused(his, 3, two_tests("1", "3"))
+    copy = resend(journal, 2, new_id())
+    his.takes()
+    assert his.has == {"718-7": "2", "777-3": "2"}
+    journal.operator.release(3)
+    assert his.takes() == LAST, f"over {copy}"
+
+
 def test_two_that_were_delivered_are_resent(tmp_path: Path, journal: Journal) -> None:
     his = delivered(tmp_path, journal, two_tests("1", "1"))
     for number, data in ((2, two_tests("2", "1")), (3, two_tests("2", "3"))):

@@ -1,4 +1,7 @@
-"""What `release` says of a message that was only what had changed, and goes out whole: its new control id."""
+"""What `release` says of a message that was only what had changed, and goes out whole: its new control id.
+
+And whom the former one means since.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,16 @@ def test_of_one_that_nothing_was_said_against(site: Installation) -> None:
         db.execute("UPDATE message SET state = 'dismissed' WHERE id = 2")
     act = acts.release(site, "1", who="tester")
     assert (act.new_control_id, _control_id(site)) == (None, "M1")
+
+
+def test_a_control_id_that_was_another_ones_before_means_both(site: Installation) -> None:
+    """As where one ready message went to two destinations, and was built anew for one of them."""
+    acts.release(site, "1", who="tester")
+    with closing(Journal(site.journal_path)) as journal:
+        journal.spool.spooled([source("C4", entry("M1", order="F9"))], "another HIS")
+    told = CliRunner().invoke(main, ["--config", str(site.path), "dismiss", "control:M1", "--why", "x"])
+    assert told.exit_code == 2
+    assert all(each in told.output for each in ("word.ambiguous", "id:1", "id:3"))
 
 
 def _control_id(site: Installation) -> str:

@@ -1,16 +1,5 @@
 -- What came before and after, for an order, at a destination.
 
--- part: given_up
-('quarantined', 'dismissed', 'replaced')
-
--- part: counts
--- What retention has left of a deleted message counted when it was deleted.
-(o.digest IS NOT NULL OR m.state IN {waiting} OR m.state = 'acked' OR (m.may_have_left OR m.left_before) AND m.state IN {given_up})
-
--- part: counts_too
-(l.digest IS NOT NULL OR m.state IN {waiting} OR m.state = 'acked'
- OR (m.may_have_left OR m.left_before) AND m.state IN {given_up})
-
 -- part: late
 -- Its id says when it was spooled, not when its file came: that waited, or was read again.
 CASE WHEN o.came IS NULL THEN COALESCE(n.came, '') <> '' ELSE o.age IS NULL END
@@ -39,7 +28,7 @@ CASE WHEN {by_claim} THEN {claim} > CAST(:claim AS TEXT) WHEN {unknown} THEN {cl
 -- Only these count for :longest, message by message: what the HIS never took hides nothing that it has.
 SELECT o.order_key, o.service, o.status, o.reported, o.message_id, COALESCE(o.digest, m.digest),
  COALESCE(m.state IN {waiting}, FALSE) AS waits,
- COALESCE(o.is_sure, (m.state IN {waiting} OR m.state = 'acked') AND m.contradicted = ''),
+ {sure},
  COALESCE(o.send_round, m.send_round) AS send_round, COALESCE(o.patient_key, m.patient_key)
 FROM json_each(:keys) k
 CROSS JOIN message_order o ON o.destination = :destination AND o.order_key = CAST(k.value AS TEXT)
