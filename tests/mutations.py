@@ -628,6 +628,11 @@ MUTATIONS = (
         ("intake/test_intake.py",),
     ),
     Mutation(
+        "claims sort behind those of all outboxes from before", "intake/intake.py",
+        "        self._claims.go_on_from_left()  # before any outbox of this agent claims\n", "",
+        ("intake/test_claim_ids.py",),
+    ),
+    Mutation(
         "nothing younger is claimed behind a refused one", "intake/claims.py",
         "                elif self._judged.broken_off:\n", "                elif False:\n",
         ("intake/test_intake.py",),

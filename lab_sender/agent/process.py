@@ -142,7 +142,8 @@ class Agent:
             elif self._premises.open_outbox(outbox) and self._is_noted(outbox):
                 self._premises.served()
                 say(logging.INFO, "outbox.back", **_named(outbox))
-                self._start_intake(outbox)
+                self._intakes[outbox.name] = receives = self._receives(outbox)
+                self._parts.start(receives)
         self._figures.turn()
         if self._heartbeat is not None:
             self._heartbeat.turn()
@@ -283,10 +284,12 @@ class Agent:
             self._parts.start(Worker("bell", bell.run, lambda _: bell.stop()))
         for outbox in self._premises.outboxes:
             if outbox.is_open:
-                self._start_intake(outbox)
+                self._intakes[outbox.name] = self._receives(outbox)
             else:
                 say(logging.ERROR, "intake.waits", code="outbox.unreachable", errno=None, **_named(outbox))
                 self._together.trouble.note(outbox.name, "outbox.unreachable")
+        for receives in self._intakes.values():  # each knows by now what was claimed by all of them before
+            self._parts.start(receives)
         self._parts.start(Worker("retention", self._purge.run, lambda _: self._purge.stop()))
         for name, keeper in self._keepers.items():
             self._parts.start(_worker(name, keeper), is_last=True)
@@ -296,17 +299,14 @@ class Agent:
         for part in self._beside:
             self._parts.start(part, is_last=True)
 
-    def _start_intake(self, outbox: Tenure) -> None:
+    def _receives(self, outbox: Tenure) -> Receives:
         name, make = f"intake {outbox.name}".rstrip(), partial(self._made, outbox)
         if self._node is None or not outbox.identity:
-            receives: Receives = Receiving(name, self._journal, make)
-        else:
-            forget = partial(self._together.trouble.note, outbox.name, "")
-            shared = Shared(outbox.identity, outbox.mark, outbox.is_there, forget)
-            keeper, beat = self._keepers[outbox.name], self.beats.of(name)
-            receives = SharedReceiving(name, shared, self._journal, make, keeper, self._node, beat)
-        self._intakes[outbox.name] = receives
-        self._parts.start(receives)
+            return Receiving(name, self._journal, make)
+        forget = partial(self._together.trouble.note, outbox.name, "")
+        shared = Shared(outbox.identity, outbox.mark, outbox.is_there, forget)
+        keeper, beat = self._keepers[outbox.name], self.beats.of(name)
+        return SharedReceiving(name, shared, self._journal, make, keeper, self._node, beat)
 
     def _holder(self, written: str) -> str:
         """Return the node that has an outbox which agents share, by its name in the journal."""

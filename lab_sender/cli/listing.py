@@ -8,7 +8,7 @@ Never: changes anything.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 from msgspec import UNSET
@@ -41,7 +41,7 @@ SPARE = {"ACK ms": 100, "tries": 100, "control id": 120}
 @search_options
 @click.option("--waiting", is_flag=True, help="Short for --state waiting.")
 @click.option("--quarantined", is_flag=True, help="Short for --state quarantined.")
-@click.option("--outbox", is_flag=True, help="What lies in the outbox and is not taken yet, and why.")
+@click.option("--outbox", is_flag=True, help="What lies in the outbox, or was received and waits, and why.")
 @click.option("--contradicted", is_flag=True, help="Only delivered messages that the HIS has contradicted since.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many at most.")
 @click.option("--before", metavar="CURSOR", help="Go on where the list before ended, as it says.")
@@ -116,12 +116,15 @@ def _remark(listed: searching.Listing) -> None:
         click.secho(f"--before {listed.before} goes on there; --patience 60 looks for longer at once.", dim=True)
 
 
+_WAITS: Final = {"received": "received: waits to be read, for attachment or report"}
+
+
 def _list_outbox(lying: listings.OutboxListing, limit: int, *, as_json: bool) -> None:
     if as_json:
         screen.show_json(lying)
         return
     if not lying.entries:
-        click.echo("nothing lies in the outbox.")
+        click.echo("nothing lies in the outbox, and nothing that was received waits to be read.")
         return
     boxes = len({each.outbox for each in lying.entries}) > 1
     rows = [
@@ -130,7 +133,7 @@ def _list_outbox(lying: listings.OutboxListing, limit: int, *, as_json: bool) ->
             *[each.outbox] * boxes,
             wording.age(each.age_s),
             wording.plural(each.size, "file") if each.why == "sub-folder" else wording.size(each.size),
-            each.why,
+            _WAITS.get(each.why, each.why),
         )
         for each in lying.entries
     ]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _SHOWN = 20
 _PROGRESS_FROM = 200
 _WILL = {
-    "release": "will go out again, each from its old place under its old control id",
+    "release": "will go out again, each from its old place; what was not built is read again",
     "rebuild": "will be built anew by the profile in force",
     "resend": "will be sent again as copies under new control ids, at the end of the line",
     "dismiss": "will be given up for good",

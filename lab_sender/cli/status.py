@@ -243,7 +243,8 @@ def _hold(lane: DestinationStatus | operation.Status, to: str = "") -> str:
         return ""
     why = f": {lane.hold_reason}" if lane.hold_reason else ""
     since = wording.age(wording.age_s(lane.hold_since_ms))
-    first = f" `lab-sender show {lane.hold_messages[0]} --raw` has the HIS's answers;" if lane.hold_messages else ""
+    answers = "has its tries and what the HIS answered;"
+    first = f" `lab-sender show {lane.hold_messages[0]} --raw` {answers}" if lane.hold_messages else ""
     probe = f" Next probe at {wording.clock(lane.next_try_ms, short=True)}." if lane.next_try_ms else ""
     by_itself = " at once; it ends by itself when the HIS takes one" if lane.hold == "brake" else ""
     ends = f"`lab-sender resume{to}` ends it{by_itself}."

@@ -45,7 +45,7 @@ WAITS: Final[Mapping[str, str]] = {
 """Who waits, in words."""
 _ONWARD: Final = (
     "drop a corrected one, then give up the old one with `lab-sender dismiss ID --why TEXT`; or, after a change of"
-    " the configuration, restart the agent and have it read again with `lab-sender release ID`."
+    " the configuration and `lab-sender reload`, have it read again with `lab-sender release ID`."
 )
 AFTERWARDS: Final[Mapping[str, str]] = {
     "file": f"A file in quarantine stays there until you decide: {_ONWARD}",

@@ -86,6 +86,11 @@ class Claims:
         """Let ids sort behind the journal's last one."""
         self._ids.go_on_from((journaled,))
 
+    def go_on_from_left(self) -> None:
+        """Let ids sort behind those that lie in claimed/; where it is away, once it is back."""
+        with contextlib.suppress(OSError):
+            self._ids.go_on_from(ClaimName.parse(entry.name).claim_id for entry in files.entries(self._claimed))
+
     def claim(self, looks: Sequence[Look]) -> list[Claimed]:
         """Make these files ours by renaming them into claimed/, up to one that is refused; durable on return."""
         if not looks:

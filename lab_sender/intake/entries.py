@@ -58,7 +58,7 @@ def overtaken(message: NewMessage, newer: int, *, closed: Collection[str]) -> Ne
     if still_open := [str(number) for number, each in reports if each.fact.key not in closed]:
         code, what = "report.partly-overtaken", "an order in it"
         at = ", ".join(still_open)
-        else_ = f"drop OBR {at} of it, which nothing newer has come for, in a file of its own, and then give it up"
+        else_ = f"have the laboratory report OBR {at} of it anew, which nothing newer has passed, and then give it up"
     text = (
         f"{code}: message {newer}, which the HIS has, may have or gets, is a newer report for {what};"
         " sending this one now would overwrite it. If this one counts all the same, release it with --force;"

@@ -83,6 +83,7 @@ class Intake:
             ids=together.ids,
             may=may,
         )
+        self._claims.go_on_from_left()  # before any outbox of this agent claims
         self.adopted: Callable[[], None] = lambda: None
         """Called once what others have claimed is ours, before it is read: it may be filed from now on."""
         self._adoption = Adoption(claimed, others, may, self.returned) if others is not None else None

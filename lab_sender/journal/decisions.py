@@ -64,6 +64,12 @@ def may_be_copied(db: Db, message: Facts, *, force: bool, together: Collection[i
         raise _no_bytes(message)
     if message.state in WAITING:
         raise ActRejected("resend.waiting", f"message {message.id} is still waiting for its first delivery.")
+    if message.state == "dismissed" and not force:
+        raise ActRejected(
+            "resend.given-up",
+            f"message {message.id} was given up by a person; `lab-sender show {message.id}` says by whom and why.",
+            hint="Use --force if it is to be sent all the same.",
+        )
     newer = order_history.overtaken_by(db, message.id, at_end=True, together=together)
     if newer is not None and not force:
         raise ActRejected(

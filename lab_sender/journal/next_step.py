@@ -18,9 +18,11 @@ def next_step(ref: str, code: str, *, control_id: str = "", may_have_left: bool 
         return f"ask the HIS whether it has control id {control_id}: if it has, {dismiss}; if not, {release}"
     if code in ("report.overtaken", "report.partly-overtaken"):  # a plain release finds the newer one again
         forced = f"`lab-sender release {ref} --force`"
-        open_too = "drop the orders that nothing has passed in a file of their own and "
+        open_too = "have the laboratory report anew the orders that nothing has passed, and "
         others = "" if code == "report.overtaken" else open_too
         return f"find out which one is valid: if it is the newer one, {others}{dismiss}; if it is this one, {forced}"
+    if code in ("correction.older", "correction.preliminary-after-final"):
+        return f"ask the laboratory; then {dismiss}, or `lab-sender release {ref} --force` to send it as it is"
     if code.startswith("correction."):
         return f"ask the laboratory; then {dismiss}, or {release} to send it as it is"
     if built:

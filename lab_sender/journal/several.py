@@ -291,7 +291,7 @@ def _may_be_resent(db: Db, message: Facts, *, force: bool, together: set[int]) -
         raise ActRejected(
             "resend.given-up",
             f"message {message.id} was given up.",
-            hint=f"`lab-sender resend {message.id} --new-id` sends it all the same.",
+            hint=f"`lab-sender resend {message.id} --new-id --force` sends it all the same.",
         )
     if message.state == "replaced":
         raise ActRejected(

@@ -153,7 +153,7 @@ def _number(value: str) -> int | None:
 def _ambiguous(word: str, value: str, found: list[tuple[Line, list[str]]]) -> Ambiguous:
     """Say what a word may mean, and what to type instead."""
     named = []
-    several = len({line.destination for line, _ in found}) > 1
+    several = len({line.destination for line, _ in found if line.destination}) > 1
     for line, kinds in found[:_MOST_NAMED]:
         said = [f"{_KINDS[kind]} {value}" for kind in kinds if kind in _KINDS]
         said += [f"file {line.name}"] if line.name and "name" not in kinds else []
@@ -183,4 +183,5 @@ def _nothing(kinds: tuple[str, ...], to: Sequence[str]) -> str:
 
 def _hint(word: str) -> str:
     older = word[:1] in ("f", "F") and _number(word[1:]) is not None
-    return f"`lab-sender list` shows them.{f' The id of a file is written file:{word[1:]}.' if older else ''}"
+    file = f" The id of a file is written file:{word[1:]}." if older else ""
+    return f"`lab-sender list` shows them; `list --outbox` has what is no message yet.{file}"

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from config.test_profile_national import FULL
-from kit.core import entry, ready, report, source, until
+from kit.core import entry, ready, report, source, steps, until
 from kit.threads import at_work
 
 from lab_sender.agent.process import Agent
 from lab_sender.config.load import load
+from lab_sender.intake.claims import Claims
+from lab_sender.intake.intake import Intake
 from lab_sender.journal import View
 from lab_sender.mllp.standin.server import StandIn
 from lab_sender.premises.names import JOURNAL_NAME
@@ -86,6 +88,18 @@ def nobody() -> Iterator[int]:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]
+
+
+def test_what_any_outbox_has_claimed_before_is_known_before_one_claims(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else, with the clock set back, what lies in the claimed/ of another one would count as newer."""
+    with nobody() as down:
+        place = Place(tmp_path, hospital=down, registry=down, portal=down)
+        done = steps(monkeypatch, (Claims, "go_on_from_left"), (Intake, "run"))
+        with place.agent():
+            until(lambda: done.count("run") == 2)
+    assert done == ["go_on_from_left"] * 2 + ["run"] * 2
 
 
 def test_one_up_one_refusing_one_down(tmp_path: Path) -> None:

@@ -86,6 +86,16 @@ def test_dismiss(refused):
         refused.until((refused.outbox / "quarantine" / "dismissed" / "a.hl7").exists)
 
 
+def test_what_a_person_has_given_up_wants_force(refused):
+    """It may be the wrong patient's: who gave it up knew."""
+    refused("dismiss", "1", "--why", "wrong patient")
+    told = refused("resend", "1", "--new-id", exits=1).stderr
+    assert "resend.given-up" in told
+    assert "`lab-sender show 1` says by whom and why" in " ".join(told.split())
+    refused("resend", "1", "--new-id", "--force")
+    assert refused.json("show", "1")["replaced_by"] == 2
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="accounts and sudo")
 @pytest.mark.parametrize(
     ("environment", "who"),

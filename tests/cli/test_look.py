@@ -130,7 +130,7 @@ def test_fault_85_status_names_messages_code_and_next_probe(here, his, report, s
         told = here("status", exits=2).stdout
     flat = " ".join(told.split())
     assert "messages 1, 2, 3, 4, 5 refused in a row, last AE 101. Next probe at" in flat
-    assert "`lab-sender show 1 --raw` has the HIS's answers; `lab-sender resume` ends it at once; it ends by" in flat
+    assert "`lab-sender show 1 --raw` has its tries and what the HIS answered; `lab-sender resume` ends it at" in flat
     assert secret not in told
 
 

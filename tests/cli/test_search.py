@@ -21,6 +21,7 @@ from kit.system import is_private
 
 from lab_sender.cli.main import main
 from lab_sender.cli.seeking import TimeType
+from lab_sender.ids import new_id
 from lab_sender.journal import Journal, candidates
 
 VISIT = b"\rPV1|1|I|W5^12^1"
@@ -87,6 +88,27 @@ def test_what_stays_out_of_the_shells_history_is_read_from_standard_input(full):
 
 def test_two_cannot_be_read_from_standard_input(full):
     assert "cannot both" in full("list", "--patient", "-", "--order", "-", exits=2).stderr
+
+
+@pytest.mark.parametrize("asked", ["--order", "--patient", "--ward"])
+def test_whoever_looks_for_an_order_hears_of_what_was_not_built(full, asked):
+    """It is in quarantine, and nobody knows whose it is: "nothing" would mean that it never came."""
+    told = full("list", asked, "4711").stdout
+    assert "1 in quarantine was not built, so nobody knows of which order, patient and ward" in " ".join(told.split())
+    assert "not built" not in full("list", "--file", "a.hl7").stdout
+
+
+def test_what_was_received_and_is_no_message_yet_is_listed(full):
+    """As while it waits for its attachment: who is to stop it must find it."""
+    claimed = full.outbox / ".lab-sender" / "claimed"
+    claimed.mkdir()
+    for name in ("C1_a.hl7", f"{new_id()}_waits.json", f"{new_id()}@{new_id()}_bound.pdf"):
+        (claimed / name).write_bytes(b"x")
+    listed = json.loads(full("list", "--outbox", "--json").stdout)["entries"]
+    assert [(each["name"], each["why"]) for each in listed] == [("waits.json", "received")]
+    assert "received: waits to be read" in " ".join(full("list", "--outbox").stdout.split())
+    told = full("dismiss", "waits.json", "--why", "wrong patient", exits=1)
+    assert "list --outbox` has what is no message yet" in " ".join(told.output.split())
 
 
 def test_no_ward_is_answered_with_those_there_are(full):

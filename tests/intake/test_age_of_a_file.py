@@ -337,11 +337,11 @@ def test_what_else_is_in_an_overtaken_message_is_not_given_up_with_it(tmp_path: 
     house.keep()
     assert house.messages()[-1] == ("a", "quarantined", "report.partly-overtaken")
     ((text,),) = rows(journal, "SELECT reason FROM message WHERE id = 2")
-    assert "else drop OBR 2, 3 of it, which nothing newer has come for, in a file of its own" in text
+    assert "else have the laboratory report OBR 2, 3 of it anew, which nothing newer has passed" in text
     reason = (house["one"].folders.quarantine / "1.json.reason.txt").read_text("utf-8")
     assert (
-        "Next: find out which one is valid: if it is the newer one, drop the orders that nothing has passed in a file"
-        " of their own and `lab-sender dismiss 2 --why TEXT`; if it is this one, `lab-sender release 2 --force`"
+        "Next: find out which one is valid: if it is the newer one, have the laboratory report anew the orders that"
+        " nothing has passed, and `lab-sender dismiss 2 --why TEXT`; if it is this one, `lab-sender release 2 --force"
     ) in reason
     journal.operator.dismiss(2, "the newer one counts")
     put(house, 3, report("F2", "14.2"))

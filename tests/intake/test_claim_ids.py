@@ -64,6 +64,28 @@ def test_two_sequences_that_go_on_from_the_same_id_do_not_meet(monkeypatch: pyte
     assert min(made) > last
 
 
+def test_what_another_outbox_claimed_before_is_older(
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its intake looks into claimed/ later than this one into its outbox."""
+    two = {"one": (A,), "two": (A,)}
+    real = time.time_ns
+    monkeypatch.setattr(ids.time, "time_ns", lambda: real() + _HOUR_NS)
+    before = House(tmp_path, journal, two)["two"]
+    before.put("old.json", OLD)
+    before.intake._claims.claim(before.intake._arrivals.complete({"old.json"}))
+    monkeypatch.undo()
+    house = House(tmp_path, journal, two)
+    house["one"].intake._recover()
+    house["one"].put("new.json", report("F1", "99.9"))
+    house["one"].look()
+    house.accept("a")
+    house["two"].intake._recover()
+    assert rows(journal, "SELECT state, code FROM message ORDER BY id") == [
+        ("acked", ""), ("quarantined", "report.overtaken"),
+    ]  # fmt: skip
+
+
 def _started(folder: Path, journal: Journal) -> House:
     house = House(folder, journal, {"one": (A,)})
     house["one"].intake._recover()

@@ -104,9 +104,18 @@ def test_who_writes_is_not_disturbed_and_it_goes_on_afterwards(page: Page) -> No
     comes(page, "#fresh", "live")
 
 
+def _width(page: Page, what: str) -> float:
+    box = page.locator(what).bounding_box()
+    assert box is not None
+    return box["width"]
+
+
 def test_hold_and_resume_by_hand(page: Page, scene: Scene) -> None:
     with scene.agent():
+        page.locator("summary", has_text="Hold sending").wait_for()
+        page.set_viewport_size({"width": 1280, "height": 900})
         page.click("summary:has-text('Hold sending')")
+        assert _width(page, ".banner h1") > 600, "what is wrong is still read in one line"
         page.fill("details[open] input[name=why]", "upgrade")
         page.click("details[open] button")
         comes(page, "h1", "Sending is on hold")

@@ -404,8 +404,9 @@ def test_the_configuration_is_shown_without_secrets_and_a_broken_one_with_its_mi
     assert "No agent runs" in otto.get("/configuration").text
     scene.path.write_text(scene.path.read_text().replace("ack_timeout: 3s", "ack_timeout: soon"))
     page = otto.get("/configuration").text
-    assert "has mistakes" in page
-    assert "config.yaml line 5" in page
+    assert "The file has mistakes" in page
+    assert "<b>config.yaml line 5</b>" in page
+    assert "x0a" not in page
 
 
 def test_the_audit_is_walked_and_a_changed_row_is_named(scene: Scene, as_: Callable[[str], Browser]) -> None:

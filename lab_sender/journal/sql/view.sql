@@ -57,6 +57,12 @@ GROUP BY m.code ORDER BY 2 DESC, 1;
 SELECT s.code, COUNT(*), MIN(s.received_ms) FROM source s WHERE s.code <> '' AND s.state = 'quarantined'
 GROUP BY s.code ORDER BY 2 DESC, 1;
 
+-- name: not_built
+-- Files that could not be read, and messages without bytes.
+SELECT (SELECT COUNT(*) FROM source s WHERE s.code <> '' AND s.state = 'quarantined')
+ + (SELECT COUNT(*) FROM tally t CROSS JOIN message m ON m.destination = t.destination AND m.state = 'quarantined'
+  WHERE t.what = 'messages' AND NOT EXISTS (SELECT 1 FROM wire w WHERE w.message_id = m.id));
+
 -- name: contradictions
 SELECT COUNT(*) FROM message t WHERE t.contradicted <> '' AND {here};
 

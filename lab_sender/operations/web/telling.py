@@ -88,6 +88,8 @@ def _sentence(story: Story, lane: DestinationStatus | None) -> tuple[str, str]:
     if story.state == "duplicate":
         return f"It was not sent: message {story.same_as} has the same content and stands for it.", ""
     if story.state == "dismissed":
+        if story.replaced_by is not None:
+            return f"It was given up; message {story.replaced_by} is a copy that was to be sent all the same.", ""
         return "It was given up: it is not sent.", ""
     if story.replaced_by is not None:
         return f"Message {story.replaced_by} has taken its place.", ""

@@ -41,8 +41,8 @@ _ADVICE: Final[dict[str, tuple[str, str]]] = {
     ),
     "report.partly-overtaken": (
         "While its file lay in quarantine, or waited for its attachment, a newer report of some of its orders came.",
-        "Find out which one is valid; the reason names the newer one. Where it is that, drop the orders that, it"
-        " says, nothing has passed in a file of their own; then give this one up. Where it is this one, have it"
+        "Find out which one is valid; the reason names the newer one. Where it is that, have the laboratory report"
+        " anew the orders that, it says, nothing has passed; then give this one up. Where it is this one, have it"
         " released with --force on the command line: the page forces nothing.",
     ),
     "unanswered": (
