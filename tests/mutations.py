@@ -628,6 +628,16 @@ MUTATIONS = (
         ("intake/test_intake.py",),
     ),
     Mutation(
+        "what a person forced is not held for being older", "intake/recognise.py",
+        " and not message.forced:", ":",
+        ("intake/test_age_of_a_file.py",),
+    ),
+    Mutation(
+        "but what he did not force is", "intake/passed.py",
+        "each._replace(forced=each.came == source.claim_id)", "each._replace(forced=True)",
+        ("intake/test_age_of_a_file.py",),
+    ),
+    Mutation(
         "claims sort behind those of all outboxes from before", "intake/intake.py",
         "        self._claims.go_on_from_left()  # before any outbox of this agent claims\n", "",
         ("intake/test_claim_ids.py",),
