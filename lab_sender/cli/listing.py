@@ -159,7 +159,7 @@ def show(installation: Installation, word: str, to: tuple[str, ...], raw: bool, 
     if as_json:
         screen.show_json(story)
         return
-    screen.show(screen.facts([(story.what, story.words), *_facts(story)]))
+    screen.show(screen.facts([(story.what, story.words), *_facts(story), *_waits(installation, story)]))
     if story.remarks:
         click.echo()
         said = [(each.code, each.place or "", str(each.times), each.text) for each in story.remarks]
@@ -214,6 +214,17 @@ def _facts(story: Story) -> list[tuple[str, str]]:
     ]
 
 
+def _waits(installation: Installation, story: Story) -> list[tuple[str, str]]:
+    """Say what it waits for, where that is no other message."""
+    if story.state != "spooled" or story.held_by is not None:
+        return []
+    from lab_sender.operations.lanes import why_it_waits
+    from lab_sender.operations.status import status
+
+    lanes = status(installation).destinations
+    return [("next", why_it_waits(next((each for each in lanes if each.name == story.destination), None)))]
+
+
 def _elsewhere(story: Story) -> list[tuple[str, str]]:
     """Name the messages for other destinations: one of them may be why the file lies where it does."""
     others = [f"message {each.id} to {each.destination}: {each.words}" for each in story.elsewhere]
@@ -225,7 +236,10 @@ def _where(entry: Entry) -> str:
         return entry.path
     if entry.folder == "claimed":
         return "claimed, until all of its file is final"
-    return "on its way to be read again" if entry.folder == "outbox" else entry.folder or ""
+    if entry.folder == "outbox":
+        is_read = entry.replaced_by is not None
+        return f"read again: message {entry.replaced_by}" if is_read else "on its way to be read again"
+    return entry.folder or ""
 
 
 def _attempt_row(number: int, attempt: Attempt) -> tuple[str, ...]:

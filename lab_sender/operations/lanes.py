@@ -172,3 +172,16 @@ def _hours(his: His) -> tuple[int | None, int | None]:
 
 def _ms(at: datetime.datetime | None) -> int | None:
     return None if at is None else round(at.timestamp() * 1000)
+
+
+def why_it_waits(lane: DestinationStatus | None) -> str:
+    """Say what a message waits for that no other one keeps back."""
+    if lane is not None and lane.hold:
+        return "It waits in order: sending is on hold, and it goes out when somebody resumes."
+    if lane is not None and lane.link == "none":
+        return "It waits in order: no agent runs, and it goes out when one does."
+    if lane is not None and lane.closed_until_ms is not None:
+        return f"It waits in order: the HIS is {wording.closed_until(lane.closed_until_ms)}, and it goes out then."
+    if lane is not None and lane.link == "down":
+        return "It waits in order: the HIS cannot be reached, and it goes out by itself when it is back."
+    return "It waits its turn and goes out by itself."

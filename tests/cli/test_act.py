@@ -86,6 +86,22 @@ def test_dismiss(refused):
         refused.until((refused.outbox / "quarantine" / "dismissed" / "a.hl7").exists)
 
 
+def test_what_waits_says_what_for(refused):
+    refused("release", "1")
+    assert "no agent runs, and it goes out when one does" in " ".join(refused("show", "1").stdout.split())
+    refused("hold", "--why", "maintenance")
+    assert "it goes out when somebody resumes" in " ".join(refused("show", "1").stdout.split())
+
+
+def test_what_was_read_again_says_as_what(here, report):
+    here("send", here.file("r.json", report(fillerr="x")), exits=1)
+    here("release", "1")
+    with here.agent():
+        here.until(lambda: len(here.entries()) == 2)
+        here.until(lambda: here.json("show", "2")["state"] == "quarantined")
+    assert "read again: message 2" in here("show", "1").stdout
+
+
 def test_what_a_person_has_given_up_wants_force(refused):
     """It may be the wrong patient's: who gave it up knew."""
     refused("dismiss", "1", "--why", "wrong patient")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from lab_sender.operations import wording
-from lab_sender.operations.lanes import DestinationStatus
+from lab_sender.operations.lanes import DestinationStatus, why_it_waits
 from lab_sender.operations.stories import Attempt, Story
 from lab_sender.operations.web.words import DID, advice
 
@@ -79,7 +79,7 @@ def _sentence(story: Story, lane: DestinationStatus | None) -> tuple[str, str]:
         if story.held_by is not None:
             text = f"It waits behind message {story.held_by}, which is in quarantine."
             return text, "Decide about that one first; this one then goes out by itself."
-        return _waits(lane), ""
+        return why_it_waits(lane), ""
     if story.state == "sending":
         return "It is being sent now.", ""
     if story.state == "quarantined":
@@ -94,18 +94,6 @@ def _sentence(story: Story, lane: DestinationStatus | None) -> tuple[str, str]:
     if story.replaced_by is not None:
         return f"Message {story.replaced_by} has taken its place.", ""
     return "Its file is read again." if story.state in ("withdrawn", "replaced") else story.words, ""
-
-
-def _waits(lane: DestinationStatus | None) -> str:
-    if lane is not None and lane.hold:
-        return "It waits in order: sending is on hold, and it goes out when somebody resumes."
-    if lane is not None and lane.link == "none":
-        return "It waits in order: no agent runs, and it goes out when one does."
-    if lane is not None and lane.closed_until_ms is not None:
-        return f"It waits in order: the HIS is {wording.closed_until(lane.closed_until_ms)}, and it goes out then."
-    if lane is not None and lane.link == "down":
-        return "It waits in order: the HIS cannot be reached, and it goes out by itself when it is back."
-    return "It waits its turn and goes out by itself."
 
 
 def _refusal(story: Story) -> str:
