@@ -296,6 +296,21 @@ def test_a_copy_of_a_copy_is_as_old_whatever_was_lost(site: Site, lost: str) -> 
         site.journal.operator.release(2)
 
 
+def test_a_copy_of_a_copy_that_was_brought_up_is_as_old_when_the_first_one_is_lost(site: Site) -> None:
+    house = house_of(site.folder, site.journal, OLD)
+    house.accept("a")
+    put(house, 2, NEW)
+    house.refuse("a")  # message 2
+    resend(site.journal, 1, "COPY")
+    house.accept("a")
+    house.keep()
+    resend(site.journal, 3, "COPY2")
+    site.bring_up()
+    site.recover("DELETE FROM message WHERE id = 3")
+    with pytest.raises(ActRejected, match=r"release\.older-waits: message 4, "):
+        site.journal.operator.release(2)
+
+
 def test_a_copy_of_what_lost_its_source_is_as_old_when_it_is_deleted(site: Site) -> None:
     house = house_of(site.folder, site.journal, OLD)
     house.accept("a")
