@@ -28,7 +28,7 @@ if sys.platform == "win32":
     from lab_sender.windows import has_root, is_remote, last_change_ns, open_without_writers, share_of
 
 Hold = int
-"""A descriptor that keeps writers out of a file."""
+"""A descriptor that keeps writers out of a file (Windows)."""
 _OPEN_FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NOFOLLOW", 0)
@@ -51,23 +51,11 @@ class TooLarge(Exception):
 
 
 def hold(path: AnyPath) -> Hold | None:
-    """Keep writers out of a file until `let_go`; None where nobody can say that there is none.
+    """Keep writers out of a file until `let_go`, on Windows; None elsewhere: no system can.
 
-    Raises StillChanging while a writer has it open, FileNotFoundError, and on Windows another OSError.
+    Raises StillChanging while a writer has it open, FileNotFoundError, or another OSError.
     """
-    try:
-        descriptor = _open(path)
-    except OSError as error:
-        if WINDOWS or isinstance(error, FileNotFoundError):
-            raise
-        return None
-    written = False if WINDOWS else _lease(descriptor)
-    if written is False:
-        return descriptor
-    os.close(descriptor)
-    if written:
-        raise StillChanging
-    return None
+    return _open(path) if WINDOWS else None
 
 
 def let_go(held: Hold | None) -> None:
@@ -95,8 +83,8 @@ def read_whole(
     """Read a regular file that nobody changes meanwhile; through `hold`, which stays open, where there is one.
 
     Where writers are asked for, none comes in until it has been read (Linux). Raises StillChanging (a writer has it
-    open, size or time moved while we read, or another file lies there than the one that is held), TooLarge (nothing
-    was read), FileNotFoundError, or OSError (ELOOP for a link).
+    open, or size or time moved while we read), TooLarge (nothing was read), FileNotFoundError, or OSError (ELOOP for
+    a link).
     """
     descriptor = _open(path) if hold is None else hold
     try:
@@ -105,11 +93,11 @@ def read_whole(
             raise OSError(errno.EINVAL, "not a regular file")
         if before.st_size > largest_bytes:
             raise TooLarge
-        if hold is None and ask_for_writers and _lease(descriptor):
+        if ask_for_writers and _lease(descriptor):
             raise StillChanging
         data = _read_all(descriptor, before.st_size)
-        after = os.fstat(descriptor) if hold is None or WINDOWS else os.lstat(path)
-        if len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns or before.st_ino != after.st_ino:
+        after = os.fstat(descriptor)
+        if len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns:
             raise StillChanging
         return data, Look(os.path.basename(path), after.st_size, after.st_mtime_ns, after.st_ino, after.st_mode)
     finally:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -119,54 +118,9 @@ def test_an_open_writer_vetoes(tmp_path: Path) -> None:
     assert writers.can_be_asked(tmp_path)
 
 
-@pytest.fixture
-def _mind_no_writer() -> Iterator[None]:
-    """What a broken lease does to this process is for the test below."""
-    before = signal.signal(signal.SIGIO, signal.SIG_IGN)
-    yield
-    signal.signal(signal.SIGIO, before)
-
-
-@LINUX
-@pytest.mark.usefixtures("_mind_no_writer")
-def test_a_hold_keeps_writers_out_until_it_is_let_go(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    path.write_bytes(b"whole")
-    with path.open("ab"), pytest.raises(writers.StillChanging):
-        writers.hold(path)
-    held = writers.hold(path)
-    claimed = path.rename(tmp_path / "claimed")
-    with pytest.raises(BlockingIOError):
-        os.open(claimed, os.O_WRONLY | os.O_NONBLOCK)
-    assert writers.read_whole(claimed, LIMIT, ask_for_writers=True, hold=held)[0] == b"whole"
-    with pytest.raises(BlockingIOError):
-        os.open(claimed, os.O_WRONLY | os.O_NONBLOCK)
-    writers.let_go(held)
-    claimed.open("ab").close()
-    with pytest.raises(FileNotFoundError):
-        writers.hold(path)
-
-
-@LINUX
-def test_where_nobody_can_say_there_is_no_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "a"
-    path.write_bytes(b"x")
-    (tmp_path / "link").symlink_to(path)
-    assert writers.hold(tmp_path / "link") is None
-    before = os.listdir("/proc/self/fd")
-    monkeypatch.setattr(writers, "_lease", lambda _: None)
-    assert writers.hold(path) is None
-    assert len(os.listdir("/proc/self/fd")) == len(before)
-
-
 @LINUX
 @pytest.mark.parametrize(
-    "asks",
-    [
-        "closed_by_its_writer(path)",
-        "read_whole(path, 9, ask_for_writers=True)[0] == b'a'",
-        "read_whole(path, 9, ask_for_writers=True, hold=(held := writers.hold(path)))[0] == b'a'",
-    ],
+    "asks", ["closed_by_its_writer(path)", "read_whole(path, 9, ask_for_writers=True)[0] == b'a'"]
 )
 @pytest.mark.parametrize("first", ["", "writers.mind_no_writer()"])
 def test_a_writer_that_comes_during_the_question_ends_nothing(tmp_path: Path, first: str, asks: str) -> None:
@@ -185,7 +139,7 @@ def test_a_writer_that_comes_during_the_question_ends_nothing(tmp_path: Path, fi
         f"{first}\n"
         "lease, writers._lease = writers._lease, meets(writers._lease)\n"
         "read, writers._read_all = writers._read_all, meets(writers._read_all)\n"
-        f"held = None\nprint(writers.{asks})\nwriters.let_go(held)\n"
+        f"print(writers.{asks})\n"
         "os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))\n"
     )
     (tmp_path / "a").write_text("a")

@@ -37,14 +37,10 @@ _EMPTY_SETTLE_FACTOR = 10
 
 
 class _Seen(Struct, frozen=True):
-    """A file as it has looked since an instant of the monotonic clock.
-
-    Not `asked`: for its writers the claim asks.
-    """
+    """A file as it has looked since an instant of the monotonic clock."""
 
     look: Look
     since_s: float
-    asked: bool = True
 
     @property
     def turn(self) -> tuple[int, str]:
@@ -70,8 +66,6 @@ class Arrivals:
         self._seen: dict[str, _Seen] = {}
         self._complete: dict[str, _Seen] = {}
         self._held = False
-        self.broken_off = False
-        """True where a file of the last look was not complete after all: no younger one may be claimed by it."""
         self._most, self._claimed, self._judged = _FIRST, 0, 0
         self._behind: tuple[int, str] | None = None
         """The oldest turn that the last look left for the next one; None: it judged all that it saw."""
@@ -125,9 +119,8 @@ class Arrivals:
         now = self._clock()
         markers: dict[str, list[str]] = {}
         with_markers = self._names.marker
-        broken_off, self.broken_off = self.broken_off, False
         self._at_rest.begin()
-        names = {look.name: look for look in self._judged_now(markers, again=broken_off)}
+        names = {look.name: look for look in self._judged_now(markers)}
         if not with_markers:
             closed = {*closed, *self._closed_meanwhile(meanwhile(), names)}
         before, self._seen = self._seen, {}
@@ -137,8 +130,6 @@ class Arrivals:
             self._find_markers(names, markers)
         for name, look in names.items():
             seen = known.get(name)
-            if seen is not None and not seen.asked and self._at_rest.asks_all:
-                before[name], seen = seen, None
             if seen is None or seen.look != look:
                 seen, earlier = _Seen(look, now), before.get(name)
                 if earlier is not None and earlier.look != look:
@@ -150,8 +141,6 @@ class Arrivals:
                     is_complete = self._is_complete(look, earlier, name in closed, now)
                 if not is_complete:
                     continue
-                if name in self._at_rest.unasked:
-                    seen = _Seen(look, now, asked=False)
             if not with_markers or name in self._markers:
                 self._complete[name] = seen  # one that could not be claimed stays complete
         return [each.look for each in self._in_turn(now)]
@@ -168,11 +157,10 @@ class Arrivals:
                 if look is not None and self._takes(name, look.mode):
                     yield look
 
-    def _judged_now(self, markers: dict[str, list[str]], *, again: bool) -> Collection[Look]:
+    def _judged_now(self, markers: dict[str, list[str]]) -> Collection[Look]:
         """Choose what is judged now: more, where of the last ones not even half could be claimed.
 
         Those that stay are judged beside the first few: a look sees what the one before has seen, and so it settles.
-        `again`: the last look was broken off.
         """
         claimed, self._claimed = self._claimed, 0
         if self._names.marker:  # whose file is whose is known of all together
@@ -182,7 +170,7 @@ class Arrivals:
         if self._behind is None:
             most = _FIRST + max(0, self._judged - claimed)
         else:
-            most = max(self._most, _AT_ONCE) if again or claimed * 2 >= self._most else self._most * 2
+            most = max(self._most, _AT_ONCE) if claimed * 2 >= self._most else self._most * 2
         found = self._oldest(most + 1)  # a look that fails leaves it at what the one before has seen
         self._most, self._behind = most, None
         if len(found) > most:
@@ -219,17 +207,6 @@ class Arrivals:
         mine = self._markers.pop(name, ())
         self._shares.subtract(mine)
         return [self._outbox / marker for marker in mine if self._shares[marker] <= 0]
-
-    def is_asked(self, name: str) -> bool:
-        """Say whether a complete file is known to be so; else its claim is to ask for writers."""
-        seen = self._complete.get(name)
-        return seen is None or seen.asked
-
-    def refused(self, name: str) -> None:
-        """Note that a file was not complete after all: what is younger waits for it, as for any that settles."""
-        self._seen[name] = self._complete.pop(name)
-        self._at_rest.doubt()
-        self.broken_off = True
 
     def outlived(self, names: Collection[str]) -> list[Path]:
         """Return the markers of files that an earlier run has claimed, which complete nothing that lies here now.

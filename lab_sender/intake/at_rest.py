@@ -1,10 +1,9 @@
 """Whether a file of the outbox is at rest, and lay there before the look that sees it began.
 
-Holds: when the look began, what it saw of the files' times of change, and whose writers the claim asks for.
+Holds: when the look began, and what it saw of the files' times of change.
 Promises: a folder is not listed in one instant, so what comes while a look goes on may be seen without an older one
 that came before it. It is not said to have been there, and another look is wanted soon. A share's clock, and a disk
-that keeps whole seconds, say nothing of that. Behind a look of which a file was being written, or nobody could say,
-the next one asks for all writers itself: no file is found out behind the other.
+that keeps whole seconds, say nothing of that.
 Never: decides that a file is complete.
 """
 
@@ -37,22 +36,12 @@ class AtRest:
         """Whether the system knows of writers there."""
         self.wants_another_look = False
         """Whether a file has come too late for the last look, and is there before the next one begins."""
-        self.unasked: set[str] = set()
-        """The files that lay there by their times, and whose writers are for the claim to ask for."""
-        self.asks_all = self._in_doubt = files.WINDOWS
-        """Whether this look asks for all writers itself."""
 
     def begin(self) -> None:
         """Begin a look."""
         self._began_ns = time.time_ns() - _GRAIN_NS
         self._changed_ns = {}
         self.wants_another_look = False
-        self.unasked = set()
-        self.asks_all, self._in_doubt = self._in_doubt, files.WINDOWS
-
-    def doubt(self) -> None:
-        """Note that a claim was refused: by its writer, or because nobody can say."""
-        self._in_doubt = True
 
     def saw(self, changed_ns: Mapping[str, int]) -> None:
         """Note what the look has seen of the times of change: they need not be asked for."""
@@ -72,19 +61,12 @@ class AtRest:
         """Say whether a file without a writer lay there before this look began."""
         if not self.can_be_asked:
             return False
-        if not self.asks_all and self._has_our_clock and self._is_before(self._changed_ns.get(name, _NOW_NS)):
-            self.unasked.add(name)
-            return True
         since_ns = self._since_ns(name) if self._has_our_clock else _NOW_NS
         if since_ns is None:
             return False
-        is_here = self._is_before(since_ns)
+        is_here = since_ns < self._began_ns and since_ns % _SECOND_NS > 0
         self.wants_another_look |= not is_here
         return is_here
-
-    def _is_before(self, since_ns: int) -> bool:
-        """Say whether what has been so since then was so before this look began."""
-        return since_ns < self._began_ns and since_ns % _SECOND_NS > 0
 
     def marker_was_here(self, name: str) -> bool:
         """Say the same of a marker, which may be anything: what is no file is not opened."""
@@ -93,8 +75,6 @@ class AtRest:
 
     def _since_ns(self, name: str) -> int | None:
         try:
-            since_ns = writers.at_rest_since(self._prefix + name, self._changed_ns.get(name))
+            return writers.at_rest_since(self._prefix + name, self._changed_ns.get(name))
         except writers.StillChanging:
-            since_ns = None
-        self._in_doubt |= since_ns is None
-        return since_ns
+            return None

@@ -2,8 +2,8 @@
 
 Holds: claiming, finding what was claimed before, binding a document to its report, and reading.
 Promises: a claim is a rename under an id of its own that overwrites nothing, durable when `claim` returns. Ids sort
-in the order of the claims, also over a restart with the clock set back. Where the system knows of writers, none comes
-in from the claim until the file has been read. Where a claimed file may be in nobody's hand, it says so (`unsure`).
+in the order of the claims, also over a restart with the clock set back. On Windows no writer comes in from the claim
+until the file has been read. Where a claimed file may be in nobody's hand, it says so (`unsure`).
 Never: opens a file in the outbox for its content, and never deletes one (a marker is not a result).
 """
 
@@ -15,7 +15,6 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -29,28 +28,11 @@ from lab_sender.log import say
 from lab_sender.paths import verbatim
 
 
-class Judged(Protocol):
-    """What a look knows of the files that it has called complete."""
-
-    def is_asked(self, name: str) -> bool:
-        """Say whether a file's writers were asked for, or it is complete without that."""
-
-    def refused(self, name: str) -> None:
-        """Note that a file is not complete after all: its writer is there, or nobody can say."""
-
-    @property
-    def broken_off(self) -> bool:
-        """True where one was refused: nothing younger may be claimed."""
-
-    def taken(self, name: str) -> Iterable[Path]:
-        """Note that a file was claimed; return the markers that go with it."""
-
-
 class Claims:
     """Claims files from the outbox into claimed/.
 
-    `may()` is asked as the last thing before each claim: whether the outbox is still ours. `trouble(code, error)` is
-    called with what cannot be claimed or read now.
+    `may()` is asked as the last thing before each claim: whether the outbox is still ours. `taken(name)` is called
+    after it and returns the markers that go with it; `trouble(code, error)` with what cannot be claimed or read now.
     """
 
     def __init__(
@@ -59,7 +41,7 @@ class Claims:
         claimed: Path,
         *,
         largest_file_bytes: int,
-        judged: Judged,
+        taken: Callable[[str], Iterable[Path]],
         trouble: Callable[[str, Exception], None],
         ids: ClaimIds | None = None,
         may: Callable[[], bool] = lambda: True,
@@ -69,7 +51,7 @@ class Claims:
         self._claimed = claimed
         self._outbox_prefix = f"{outbox}{os.sep}"
         self._claimed_prefix = f"{claimed}{os.sep}"
-        self._judged = judged
+        self._taken = taken
         self._trouble = trouble
         self._ask_writers = writers.can_be_asked(claimed)
         self._ids = ids or ClaimIds()
@@ -92,7 +74,7 @@ class Claims:
             self._ids.go_on_from(ClaimName.parse(entry.name).claim_id for entry in files.entries(self._claimed))
 
     def claim(self, looks: Sequence[Look]) -> list[Claimed]:
-        """Make these files ours by renaming them into claimed/, up to one that is refused; durable on return."""
+        """Make these files ours by renaming them into claimed/; durable on return."""
         if not looks:
             return []
         with contextlib.ExitStack() as folders:
@@ -103,13 +85,7 @@ class Claims:
             except OSError as error:
                 self._trouble("claim.failed", error)
                 return []
-            claims: list[Claimed] = []
-            for look in looks:
-                claim = self._claim(look, outbox, claimed)
-                if claim is not None:
-                    claims.append(claim)
-                elif self._judged.broken_off:
-                    break
+            claims = [claim for look in looks if (claim := self._claim(look, outbox, claimed)) is not None]
             if claims:
                 try:
                     files.sync_folder(claimed)
@@ -136,31 +112,18 @@ class Claims:
         source = self._outbox_prefix + look.name
         hold = None
         try:
-            hold = self._held(look.name, source)
+            hold = writers.hold(source)
             if not self._may():
                 writers.let_go(hold)
                 return None
             files.rename(outbox / look.name, claimed / name)
         except writers.StillChanging:
-            return None  # not complete, though it looked so
+            return None  # a writer has it open (Windows): not complete, though it looked so
         except (OSError, files.Busy) as error:
             self._not_claimed(source, name, hold, error)
         else:
             return self._claimed_as(claim_id, look.name, name, hold)
         return None
-
-    def _held(self, name: str, source: str) -> writers.Hold | None:
-        """Keep the writers of a file out; None where nobody can. Raises StillChanging where it is not complete."""
-        asked = self._judged.is_asked(name)
-        try:
-            hold = writers.hold(source) if self._ask_writers else None
-            if hold is None and not asked:
-                raise writers.StillChanging
-        except writers.StillChanging:
-            if not asked:
-                self._judged.refused(name)
-            raise
-        return hold
 
     def _not_claimed(self, source: str, name: str, hold: writers.Hold | None, error: Exception) -> None:
         """A claim has failed; or it was made, where the file is not in the outbox either: a share has done it and
@@ -267,7 +230,7 @@ class Claims:
 
     def _remove_markers(self, name: str) -> None:
         """Take away the markers of a claimed file, before its name may come again."""
-        self.remove_markers(self._judged.taken(name))
+        self.remove_markers(self._taken(name))
 
     def remove_markers(self, markers: Iterable[Path]) -> None:
         """Take these away; one that cannot be is a trouble."""

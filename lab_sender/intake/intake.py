@@ -78,7 +78,7 @@ class Intake:
             outbox,
             claimed,
             largest_file_bytes=plan.settings.largest_file_bytes,
-            judged=arrivals,
+            taken=arrivals.taken,
             trouble=self._troubles.add,
             ids=together.ids,
             may=may,
@@ -213,8 +213,6 @@ class Intake:
             self._pairing.wait_anew()
         for batch in _batches(self._pairing.documents_first(ready), self._batches.most_files):
             if self._stopping.is_set() or self._claims.unsure:  # what may be claimed already comes first
-                break
-            if self._arrivals.broken_off:
                 break
             self._beat(0.0)
             self._batches.put(self._claims.claim(batch))

@@ -28,7 +28,7 @@ class Claimed(Struct, frozen=True):
     """A file that is ours by its rename into claimed/.
 
     `name` is that in the outbox, `path` where it lies now. `since_s` is monotonic. `size` is as it was read last, -1
-    before. `hold` keeps writers out until it is read. `waited`: newer files may have passed it.
+    before. `hold` keeps writers out until it is read (Windows). `waited`: newer files may have passed it.
     `documents` are those that are bound to it. `first` is the first claim of a released file, "" of any other;
     `forced`: a person has had something of it go out whatever is newer.
     """

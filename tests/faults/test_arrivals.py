@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from intake.test_intake import Station
 from kit.core import documents, ready, report, rows, states
-from kit.intake import Clock
 
 from faults.bench import Site
 from faults.processes import until
@@ -32,6 +31,19 @@ ATTACH = Inputs(pdf=PdfInput(beside="attach"))
 
 def pdf(whose: str) -> bytes:
     return f"%PDF-1.4 of {whose}\n%%EOF\n".encode()
+
+
+class Clock:
+    """A clock in our hands; `pass_` turns it."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def pass_(self, seconds: float) -> None:
+        self.now_s += seconds
 
 
 def keep(station: Station) -> None:

@@ -9,8 +9,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from kit.core import until
@@ -21,7 +19,6 @@ from lab_sender.intake import arrivals, at_rest
 from lab_sender.intake.arrivals import Arrivals
 
 LINUX = pytest.mark.skipif(sys.platform not in ("linux", "win32"), reason="this system knows of no writers")
-NOT_WINDOWS = pytest.mark.skipif(sys.platform != "linux", reason="its listings do not say when a file changed")
 LONG_AGO = 10**18
 GRAIN_NS = at_rest._GRAIN_NS
 TICK_NS = 100
@@ -146,67 +143,9 @@ def test_an_old_file_without_a_writer_is_complete_at_the_first_look(outbox: Outb
     for name in ("old", "open"):
         os.utime(outbox.put(name), ns=(LONG_AGO, LONG_AGO))
     os.utime(outbox.put("empty", b""), ns=(LONG_AGO, LONG_AGO))
-    outbox.arrivals._at_rest.doubt()  # else the claim asks
     with (outbox.folder / "open").open("r+b"):
         assert outbox.look() == ["old"]
     assert not outbox.arrivals.wants_another
-
-
-@NOT_WINDOWS
-def test_of_an_old_file_the_claim_asks_for_its_writer(outbox: Outbox) -> None:
-    """One that is refused stands like one that was seen first; what is younger waits for it, and no longer."""
-    for number, name in enumerate(("first", "open", "last")):
-        os.utime(outbox.put(name), ns=(LONG_AGO, LONG_AGO + number * TICK_NS))
-    with (outbox.folder / "open").open("r+b"):
-        assert outbox.look() == ["first", "open", "last"]
-        assert [outbox.arrivals.is_asked(name) for name in ("first", "open", "last")] == [False] * 3
-        outbox.arrivals.taken("first")
-        (outbox.folder / "first").unlink()
-        outbox.arrivals.refused("open")
-        assert outbox.arrivals.broken_off
-        assert outbox.look() == []
-        assert not outbox.arrivals.broken_off
-        assert outbox.look(after_s=100) == ["last"]
-    assert outbox.look() == ["open", "last"]
-
-
-@NOT_WINDOWS
-def test_behind_a_refusal_a_look_asks_for_all_writers_at_once(
-    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where the kernel answers of no file, they all stand at once, not one behind the other."""
-    monkeypatch.setattr(writers, "_lease", lambda _: None)
-    names = [f"{number:02}" for number in range(20)]
-    for name in names:
-        os.utime(outbox.put(name), ns=(LONG_AGO, LONG_AGO))
-    assert outbox.look() == names
-    outbox.arrivals.refused("00")
-    assert outbox.look(after_s=100) == names
-    assert all(map(outbox.arrivals.is_asked, names))
-    os.utime(outbox.put("20"), ns=(LONG_AGO, LONG_AGO))
-    assert outbox.look() == names  # it still knows that nobody can say
-
-
-@NOT_WINDOWS
-def test_a_file_that_was_not_claimed_stays_one_whose_writers_the_claim_asks_for(outbox: Outbox) -> None:
-    os.utime(outbox.put("a"), ns=(LONG_AGO, LONG_AGO))
-    for _ in range(2):
-        assert outbox.look() == ["a"]
-        assert not outbox.arrivals.is_asked("a")
-
-
-def test_a_look_that_was_broken_off_judges_no_more_than_it_would(
-    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(arrivals, "_FIRST", 2)
-    monkeypatch.setattr(arrivals, "_AT_ONCE", 4)
-    names = [f"{number:02}" for number in range(20)]
-    for name in names:
-        os.utime(outbox.put(name), ns=(LONG_AGO, LONG_AGO))
-    assert outbox.look(*names) == names[:2]
-    for most in (4, 4, 4):
-        outbox.arrivals.refused(names[0])
-        assert outbox.look(*names) == names[:most]
 
 
 def test_where_nobody_can_be_asked_two_looks_decide(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,27 +323,12 @@ def test_what_comes_during_a_listing_waits_for_what_came_before_it(
     assert outbox.look() == ["older", "newer"]
 
 
-def _changed(monkeypatch: pytest.MonkeyPatch, changed_ns: int) -> None:
-    """Let the disk say this of when each file was changed: to a look, and to whoever asks of one file."""
-    real = files.seen
-
-    def seen(entry: os.DirEntry[str] | Path) -> Any:
-        found = real(entry)
-        return found and SimpleNamespace(
-            st_mode=found.st_mode, st_size=found.st_size, st_ino=found.st_ino, st_mtime_ns=found.st_mtime_ns,
-            st_ctime_ns=changed_ns,
-        )  # fmt: skip
-
-    monkeypatch.setattr(files, "seen", seen)
-    monkeypatch.setattr(writers, "at_rest_since", lambda *_: changed_ns)
-
-
 @LINUX
 def test_what_the_disk_gives_no_time_of_waits_for_the_next_look(
     outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.utime(outbox.put("a"), ns=(LONG_AGO, LONG_AGO))
-    _changed(monkeypatch, sys.maxsize)
+    monkeypatch.setattr(writers, "at_rest_since", lambda *_: sys.maxsize)
     assert outbox.look() == []
     assert outbox.arrivals.wants_another
     assert outbox.look() == ["a"]
@@ -428,7 +352,7 @@ def test_what_the_disk_gives_whole_seconds_of_waits_for_the_next_look(
     outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.utime(outbox.put("a"), ns=(LONG_AGO, LONG_AGO))
-    _changed(monkeypatch, LONG_AGO)
+    monkeypatch.setattr(writers, "at_rest_since", lambda *_: LONG_AGO)
     assert outbox.look() == []
     assert outbox.look() == ["a"]
 

@@ -10,14 +10,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import cast
 
 import pytest
 from kit.core import HIS, head, ready, report, rows, states, steps, tree, until
 from kit.fixtures import OF_THE_FILE
-from kit.intake import Clock, plan, section
+from kit.intake import plan, section
 from msgspec.structs import replace
 
 from lab_sender import files, writers
@@ -373,74 +373,6 @@ def test_a_claim_that_vanishes_is_said_and_invents_nothing(
 
 
 @pytest.mark.skipif(sys.platform not in ("linux", "win32"), reason="this system knows of no writers")
-@pytest.mark.parametrize(("many", "most"), [(1, 128), (1, 1), (5, 128)])
-def test_old_files_that_are_being_written_hold_younger_ones_up_once(
-    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch, many: int, most: int
-) -> None:
-    """For as long as a file may settle, not for as long for each; what is older goes on."""
-    monkeypatch.setattr(batches, "_MOST_FILES", most)
-    clock = Clock()
-    station = Station(tmp_path, journal, stands_s=100.0, clock=clock)
-    written = [f"open{number}" for number in range(many)]
-    for number, name in enumerate(("first", *written, "last")):
-        os.utime(station.put(name, ready(name, order=f"F{number}")), ns=(10**18, 10**18 + number * 1000))
-    with ExitStack() as writing:
-        for name in written:
-            writing.enter_context((station.outbox / name).open("ab"))
-        station.look()
-        assert station.sources() == [("first", "")]
-        clock.pass_(99)
-        station.look()
-        assert station.sources() == [("first", "")]
-        clock.pass_(1)
-        station.look(1)
-        assert station.sources() == [("first", ""), ("last", "")]
-    station.look(1)
-    assert station.sources() == [("first", ""), ("last", ""), *((name, "") for name in written)]
-    assert station.trouble() == ""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="Windows lets nobody replace what is held")
-@pytest.mark.parametrize("rung", [True, False])
-def test_what_comes_under_the_name_of_a_file_that_is_held_is_what_is_read(
-    station: Station, monkeypatch: pytest.MonkeyPatch, rung: bool
-) -> None:
-    """The claim took another file than the one whose writers were kept out."""
-    real = writers.hold
-
-    def replaced_meanwhile(source: str) -> int | None:
-        held = real(source)
-        monkeypatch.undo()
-        os.utime(station.put("a.hl7", ready("M2", value="2")), ns=(10**18, 10**18))
-        return held
-
-    os.utime(station.put("a.hl7", ready("M1", value="1")), ns=(10**18, 10**18))
-    monkeypatch.setattr(writers, "hold", replaced_meanwhile)
-    if rung:
-        station.intake.ring("a.hl7")
-    station.look(3)
-    assert [each.control_id for each in head(station.journal)] == ["M2"]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="Windows says of each file whether a writer is there")
-def test_a_file_of_which_nobody_can_say_must_stand_still(
-    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The kernel gives no lease for another account's file; it does for the rest."""
-    clock, real = Clock(), writers._lease
-    station = Station(tmp_path, journal, stands_s=100.0, clock=clock)
-    for number, name in enumerate(("a.hl7", "another's.hl7", "c.hl7")):
-        os.utime(station.put(name, ready(name, order=f"F{number}")), ns=(10**18, 10**18 + number * 1000))
-    inode = (station.outbox / "another's.hl7").stat().st_ino
-    monkeypatch.setattr(writers, "_lease", lambda held: None if os.fstat(held).st_ino == inode else real(held))
-    station.look()
-    assert station.sources() == [("a.hl7", "")]
-    clock.pass_(100)
-    station.look(1)
-    assert station.sources() == [("a.hl7", ""), ("another's.hl7", ""), ("c.hl7", "")]
-
-
-@pytest.mark.skipif(sys.platform not in ("linux", "win32"), reason="this system knows of no writers")
 def test_a_file_written_on_after_the_claim_waits_and_is_sent_once_and_whole(station: Station) -> None:
     path = station.put("a.json", b"")
     data = report()
@@ -450,7 +382,7 @@ def test_a_file_written_on_after_the_claim_waits_and_is_sent_once_and_whole(stat
         station.intake.ring("a.json")  # a doorbell that is wrong
         station.look(3)
         assert station.sources() == []
-        assert list(station.claimed.iterdir()) == []  # no claim beside a writer
+        assert len(list(station.claimed.iterdir())) == (0 if files.WINDOWS else 1)  # no claim there beside a writer
         writer.write(data[20:])
     station.look()
     assert station.sources() == [("a.json", "")]

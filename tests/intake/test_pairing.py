@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import pytest
 from kit.core import documents, head, ready, report, rows, states
-from kit.intake import plan, section
+from kit.intake import plan
 from kit.patients import FAMILY, PATIENT_ID
 from msgspec.structs import replace
 
@@ -300,8 +300,7 @@ class Table:
 
     def __init__(self, folder: Path, *, owed: dict[str, list[frozenset[str]]] | None = None, **more: float) -> None:
         self.folder, self.composer = folder, Composer(builtin())
-        judged = arrivals.Arrivals(folder, section())
-        claims = Claims(folder, folder, largest_file_bytes=1 << 20, judged=judged, trouble=lambda *_: None)
+        claims = Claims(folder, folder, largest_file_bytes=1 << 20, taken=lambda _: (), trouble=lambda *_: None)
         found = owed or {}
         self.pairing = Pairing(
             claims, plan(self.composer, **more), outbox=folder, owed=lambda names: {**found} if names else {}

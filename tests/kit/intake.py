@@ -1,4 +1,4 @@
-"""What intake works by, made for a test, and a clock for it."""
+"""What intake works by, made for a test."""
 
 from __future__ import annotations
 
@@ -8,19 +8,6 @@ from lab_sender.config.profile import builtin
 from lab_sender.config.sections import Intake
 from lab_sender.intake.compose import Composer
 from lab_sender.intake.plan import Plan
-
-
-class Clock:
-    """A clock in our hands; `pass_` turns it."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-    def pass_(self, seconds: float) -> None:
-        self.now_s += seconds
 
 
 def section(**values: Any) -> Intake:
