@@ -766,6 +766,16 @@ MUTATIONS = (
         ("intake/test_part_of_an_order.py",),
     ),
     Mutation(
+        "the same bytes where only another patient's message is unsure", "journal/sql/whole.sql",
+        "IN ('', p.patient_key)", "IS NOT NULL",
+        ("intake/test_part_of_an_order.py",),
+    ),
+    Mutation(
+        "what a person has given up wants force", "journal/decisions.py",
+        'if message.state in ("replaced", "dismissed") and not force:', "if False:",
+        ("cli/test_act.py",),
+    ),
+    Mutation(
         "that a whole report which is not the part's does not go out", "journal/whole.py",
         "        if with_control_id(whole, control_id) == whole:\n", "        if True:\n",
         ("intake/test_part_of_an_order.py",),

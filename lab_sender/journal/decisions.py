@@ -64,12 +64,8 @@ def may_be_copied(db: Db, message: Facts, *, force: bool, together: Collection[i
         raise _no_bytes(message)
     if message.state in WAITING:
         raise ActRejected("resend.waiting", f"message {message.id} is still waiting for its first delivery.")
-    if message.state == "dismissed" and not force:
-        raise ActRejected(
-            "resend.given-up",
-            f"message {message.id} was given up by a person; `lab-sender show {message.id}` says by whom and why.",
-            hint="Use --force if it is to be sent all the same.",
-        )
+    if message.state in ("replaced", "dismissed") and not force:
+        raise not_to_be_copied(message)
     newer = order_history.overtaken_by(db, message.id, at_end=True, together=together)
     if newer is not None and not force:
         raise ActRejected(
@@ -77,6 +73,16 @@ def may_be_copied(db: Db, message: Facts, *, force: bool, together: Collection[i
             f"message {newer}, delivered since or waiting, speaks about the same order and is newer.",
             hint="Resend that one, or use --force if you are sure.",
         )
+
+
+def not_to_be_copied(message: Facts) -> ActRejected:
+    """Say why a message that was given up, or whose place another one has taken, is not sent once more."""
+    if message.state == "replaced":
+        text = f"another message took the place of message {message.id}; `lab-sender show {message.id}` names it."
+        return ActRejected("resend.replaced", text, hint="Resend that one, or use --force if you are sure.")
+    text = f"message {message.id} was given up by a person; `lab-sender show {message.id}` says by whom and why."
+    hint = f"If it is to be sent all the same: `lab-sender resend {message.id} --new-id --force`."
+    return ActRejected("resend.given-up", text, hint=hint)
 
 
 def released(db: Db, this: Act, message: Facts, *, force: bool, why: str = "") -> str:

@@ -106,12 +106,21 @@ class Lists:
     def by_control_id(self, control_id: str, destination: str | None = None) -> list[Line]:
         """Return the messages with this control id, newest first; blanks behind it are no part of it.
 
-        Behind them those that had it before their bytes were exchanged.
+        Where none has it, those that had it before their bytes were exchanged.
         Like all questions that take a destination: without one it is about all of them.
         """
-        values = {"id": control_id.rstrip(" "), "destination": destination}
-        lines = [*self._lines("by_control_id", values), *self._lines("by_former_id", values)]
+        return self._by_control_id("by_control_id", control_id, destination) or self._by_control_id(
+            "by_former_id", control_id, destination
+        )
+
+    def by_any_control_id(self, control_id: str, destination: str | None = None) -> list[Line]:
+        """Return the messages that have this control id, and those that had it before, each once."""
+        kinds = ("by_control_id", "by_former_id")
+        lines = [line for kind in kinds for line in self._by_control_id(kind, control_id, destination)]
         return list({line.message_id: line for line in lines}.values())
+
+    def _by_control_id(self, kind: str, control_id: str, destination: str | None) -> list[Line]:
+        return self._lines(kind, {"id": control_id.rstrip(" "), "destination": destination})
 
     def by_order(self, number: str, *, limit: int, destination: str | None = None) -> list[Line]:
         """Return the newest messages that speak of an order, by its `id^authority` or its id alone.

@@ -287,18 +287,8 @@ def _may_be_released(db: Db, message: Facts, *, force: bool, together: set[int])
 
 
 def _may_be_resent(db: Db, message: Facts, *, force: bool, together: set[int]) -> None:
-    if message.state == "dismissed":
-        raise ActRejected(
-            "resend.given-up",
-            f"message {message.id} was given up.",
-            hint=f"`lab-sender resend {message.id} --new-id --force` sends it all the same.",
-        )
-    if message.state == "replaced":
-        raise ActRejected(
-            "resend.replaced",
-            f"another message took the place of message {message.id}.",
-            hint=f"`lab-sender show {message.id}` names it.",
-        )
+    if message.state in ("replaced", "dismissed"):
+        raise decisions.not_to_be_copied(message)
     decisions.may_be_copied(db, message, force=force, together=together)
 
 

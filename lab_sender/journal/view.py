@@ -52,9 +52,12 @@ class View(Searches, Story):
         """Return why unreadable files are in quarantine: each code, how many, since when; the most first."""
         return [(row[0], row[1], row[2]) for row in self._reader.rows(_SQL["unreadable_by"])]
 
-    def not_built(self) -> int:
-        """Count what lies in quarantine without a message: nobody knows its order, patient or ward."""
-        return int(self._reader.rows(_SQL["not_built"])[0][0])
+    def not_built(self, destination: str | None = None) -> int:
+        """Count what lies in quarantine without a message: nobody knows its order, patient or ward.
+
+        A file that could not be read may have been for any destination.
+        """
+        return int(self._reader.rows(_SQL["not_built"], _at(destination))[0][0])
 
     def causes(self) -> list[Cause]:
         """Return why messages and files are in quarantine, the cause of the most first."""

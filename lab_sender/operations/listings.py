@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from lab_sender import files
@@ -79,10 +80,17 @@ def _there(installation: Installation, outbox: OutboxConfig) -> list[Lying] | No
         with installation.view() as view:
             known = view.claimed_names()
     lying = [Lying(each.name, folder, each.why, round(each.age_s, 1), each.size) for each in untaken]
-    for path in waiting:
-        if path.name in known or (seen := files.seen(path)) is None:
-            continue
-        age_s = wording.age_s(round(max(seen.st_mtime, seen.st_ctime) * 1000))
-        name = ClaimName.parse(path.name).name
-        lying.append(Lying(name, folder, "received", round(age_s or 0.0, 1), seen.st_size))
+    lying += [each for path in waiting if path.name not in known and (each := _received(path, folder)) is not None]
     return lying
+
+
+def _received(path: Path, folder: str) -> Lying | None:
+    """Tell of a claimed file, without age and size where this account may not ask for them; None if it has gone."""
+    age_s, size = 0.0, 0
+    try:
+        if (seen := files.seen(path)) is None:
+            return None
+        age_s, size = wording.age_s(round(max(seen.st_mtime, seen.st_ctime) * 1000)) or 0.0, seen.st_size
+    except OSError:
+        pass
+    return Lying(ClaimName.parse(path.name).name, folder, "received", round(age_s, 1), size)

@@ -120,7 +120,7 @@ def _by_file(view: View, value: str, destination: str | None) -> list[Line]:
 
 def _by_control(view: View, value: str, destination: str | None) -> list[Line]:
     """Look a control id up as it is typed, else as ours are written: in capitals."""
-    return view.by_control_id(value, destination) or view.by_control_id(value.upper(), destination)
+    return view.by_any_control_id(value, destination) or view.by_any_control_id(value.upper(), destination)
 
 
 def _by_order(view: View, value: str, destination: str | None) -> list[Line]:

@@ -173,7 +173,8 @@ def remarks_on(view: View, wanted: Search, since_ms: int | None) -> tuple[str, .
             f"Wards are known of what was received since {wording.clock(known_ms)}; look for older results by order"
             " or patient."
         )
-    if (wanted.order or wanted.patient or wanted.ward) and (number := view.not_built()):
+    to = wanted.to[0] if len(wanted.to) == 1 else None
+    if (wanted.order or wanted.patient or wanted.ward) and (number := view.not_built(to)):
         was = "was" if number == 1 else "were"
         remarks.append(
             f"{number} in quarantine {was} not built, so nobody knows of which order, patient and ward:"

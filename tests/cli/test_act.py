@@ -110,6 +110,14 @@ def test_what_a_person_has_given_up_wants_force(refused):
     assert "`lab-sender show 1` says by whom and why" in " ".join(told.split())
     refused("resend", "1", "--new-id", "--force")
     assert refused.json("show", "1")["replaced_by"] == 2
+    refused("dismiss", "2", "--why", "wrong patient")
+    assert "resend.given-up" in refused("resend", "2", "--new-id", exits=1).stderr
+
+
+def test_no_copy_of_what_a_copy_has_replaced_goes_round_that(refused):
+    refused("resend", "1", "--new-id")
+    refused("dismiss", "2", "--why", "wrong patient")
+    assert "resend.replaced" in refused("resend", "1", "--new-id", exits=1).stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="accounts and sudo")

@@ -96,6 +96,7 @@ def test_whoever_looks_for_an_order_hears_of_what_was_not_built(full, asked):
     told = full("list", asked, "4711").stdout
     assert "1 in quarantine was not built, so nobody knows of which order, patient and ward" in " ".join(told.split())
     assert "not built" not in full("list", "--file", "a.hl7").stdout
+    assert "1 in quarantine was not built" in " ".join(full("list", asked, "4711", "--to", HIS).stdout.split())
 
 
 def test_what_was_received_and_is_no_message_yet_is_listed(full):

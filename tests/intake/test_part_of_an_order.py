@@ -11,6 +11,7 @@ import pytest
 from kit.ages import CHANGED, comes, house_of, put, read_corrected, resend, two_tests, values_in
 from kit.core import entry, rows
 from kit.destinations import House
+from kit.patients import PATIENT_ID
 
 from lab_sender.config.profile import builtin
 from lab_sender.errors import AgentError
@@ -148,6 +149,23 @@ def test_over_what_the_his_took_back_it_goes_whole(tmp_path: Path, journal: Jour
         journal.delivery.held("a", "brake", "The HIS refuses all.", put_back=both if copy == "refused" else [2])
         journal.delivery.released("a", who="lane")
     assert his.takes() == LAST
+
+
+def test_what_is_unsure_of_another_patient_is_not_what_it_was_made_for(tmp_path: Path, journal: Journal) -> None:
+    """Of one order number two patients: the part was made over what its own one was told."""
+    other = two_tests("7", "7").replace(PATIENT_ID.encode(), b"ANOTHER")
+    his = His(house_of(tmp_path, journal, other, to=(Recipient("a", CHANGED),)))
+    his.house.leave_unanswered("a")
+    journal.operator.dismiss(1, "another patient")
+    put(his.house, 2, two_tests("1", "1"))
+    his.takes()
+    put(his.house, 3, two_tests("1", "3"))
+    (before,) = journal.delivery.head("a", after_quarantine="continue")
+    his.house.leave_unanswered("a")
+    journal.operator.release(3)
+    (now,) = journal.delivery.head("a", after_quarantine="continue")
+    assert (now.control_id, now.body) == (before.control_id, before.body)
+    assert now.body.count(b"\rOBX|") == 1
 
 
 def test_over_an_older_one_that_is_to_go_out_before_it_it_goes_whole(tmp_path: Path, journal: Journal) -> None:

@@ -61,7 +61,7 @@ GROUP BY s.code ORDER BY 2 DESC, 1;
 -- Files that could not be read, and messages without bytes.
 SELECT (SELECT COUNT(*) FROM source s WHERE s.code <> '' AND s.state = 'quarantined')
  + (SELECT COUNT(*) FROM tally t CROSS JOIN message m ON m.destination = t.destination AND m.state = 'quarantined'
-  WHERE t.what = 'messages' AND NOT EXISTS (SELECT 1 FROM wire w WHERE w.message_id = m.id));
+  WHERE t.what = 'messages' AND {here} AND NOT EXISTS (SELECT 1 FROM wire w WHERE w.message_id = m.id));
 
 -- name: contradictions
 SELECT COUNT(*) FROM message t WHERE t.contradicted <> '' AND {here};

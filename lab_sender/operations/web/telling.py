@@ -22,7 +22,6 @@ ACTS: Final[dict[str, tuple[str, ...]]] = {
     "spooled": ("rebuild", "dismiss"),
     "acked": ("resend",),
     "duplicate": ("resend",),
-    "dismissed": ("resend",),
 }
 """The acts that a state allows; the journal has the last word."""
 _ACCEPTED: Final = ("AA", "CA")
