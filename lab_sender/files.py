@@ -128,6 +128,18 @@ def look(entry: os.DirEntry[str] | Path) -> Look | None:
     return None if found is None else Look(entry.name, found.st_size, found.st_mtime_ns, found.st_ino, found.st_mode)
 
 
+def is_still(path: Within, seen: Look) -> bool:
+    """Say whether a name is what a look has seen; False where it has gone."""
+    folder, name = _found_from(path)
+    try:
+        found = os.lstat(verbatim(path)) if WINDOWS else os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return (found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode) == (
+        seen.mtime_ns, seen.size, seen.inode, seen.mode,
+    )  # fmt: skip
+
+
 def size_of(path: AnyPath) -> int | None:
     """Return the size of what lies at a path, a link not followed; None if it has gone."""
     try:

@@ -1,9 +1,10 @@
 """Files that are ours: claimed by a rename, read whole.
 
 Holds: claiming, finding what was claimed before, binding a document to its report, and reading.
-Promises: a claim is a rename under an id of its own that overwrites nothing, durable when `claim` returns. Ids sort
-in the order of the claims, also over a restart with the clock set back. On Windows no writer comes in from the claim
-until the file has been read. Where a claimed file may be in nobody's hand, it says so (`unsure`).
+Promises: a claim is a rename under an id of its own that overwrites nothing, durable when `claim` returns. What has
+changed since its look is not claimed by it. Ids sort in the order of the claims, also over a restart with the clock
+set back. On Windows no writer comes in from the claim until the file has been read. Where a claimed file may be in
+nobody's hand, it says so (`unsure`).
 Never: opens a file in the outbox for its content, and never deletes one (a marker is not a result).
 """
 
@@ -112,6 +113,8 @@ class Claims:
         source = self._outbox_prefix + look.name
         hold = None
         try:
+            if not files.is_still(outbox / look.name, look):
+                return None  # it has another turn now: the next look judges it
             hold = writers.hold(source)
             if not self._may():
                 writers.let_go(hold)

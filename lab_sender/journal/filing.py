@@ -44,8 +44,11 @@ class FilingBook:
     def unsettled_sources(self) -> list[int]:
         """Return every source that may have a file in the wrong folder; asked at start.
 
-        It looks at all that waits, on a connection of its own: the lane need not wait for it.
+        It looks at all that waits, on a connection of its own: the lane need not wait for it. What an agent that was
+        killed had delivered last, and that is appended only, counts.
         """
+        with self._store.reading():  # which folds that in
+            pass
         return sorted({row[0] for name in _UNSETTLED for row in self._reader.rows(_SQL[name])})
 
     def reasons(self) -> list[int]:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from kit.core import HIS, head, ready, report, rows, states, steps, tree, until
@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from lab_sender import files, writers
 from lab_sender.config.profile import builtin
+from lab_sender.files import Look
 from lab_sender.ids import new_id
 from lab_sender.intake import batches, helper, troubles
 from lab_sender.intake.arrivals import Arrivals
@@ -210,6 +211,36 @@ def test_a_file_that_vanishes_before_the_claim_is_nobodys_business(
     monkeypatch.setattr(writers, "hold", late)
     station.look()
     assert station.sources() == []
+    assert station.trouble() == ""
+
+
+@pytest.mark.parametrize("how", ["by rename", "in place", "gone"])
+def test_what_is_written_anew_between_its_look_and_its_claim_takes_its_new_turn(
+    station: Station, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """In its old one, its new content would go before what is older."""
+    path = station.put("a.hl7", ready("M1"))
+    os.utime(path, ns=(10**18, 10**18))
+    os.utime(station.put("b.hl7", ready("M2", value="2")), ns=(10**18, 10**18 + 1000))
+    real = Arrivals.complete
+
+    def complete(*values: Any, **more: Any) -> list[Look]:
+        found = real(*values, **more)
+        monkeypatch.undo()
+        assert [each.name for each in found] == ["a.hl7", "b.hl7"]
+        if how == "by rename":
+            station.put("a.hl7", ready("M3", value="3"))
+        elif how == "in place":
+            path.write_bytes(ready("M3", value="3"))
+        else:
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(Arrivals, "complete", complete)
+    station.look(1)
+    assert station.sources() == [("b.hl7", "")]
+    station.look(3)
+    assert [each.control_id for each in head(station.journal)] == (["M2"] if how == "gone" else ["M2", "M3"])
     assert station.trouble() == ""
 
 

@@ -221,6 +221,13 @@ def _seen(view: View) -> dict[str, str]:
     return {line.control_id: line.state for line in view.these(range(1, 5))}
 
 
+def test_what_a_killed_agent_had_delivered_last_is_filed(journal: Journal) -> None:
+    """Its file would stay in claimed/ until the next start: nobody says later that it is final."""
+    first, second, *_ = _in_mid_backlog(journal, "A", "B", "C", "D")
+    with closing(Journal(journal.store.path, who="the next agent")) as following:
+        assert following.filing.unsettled_sources() == [first.source_id, second.source_id]
+
+
 @SQLITE_ONLY
 def test_what_a_killed_agent_has_left_is_shown_as_what_it_is(journal: Journal) -> None:
     _in_mid_backlog(journal, "A", "B", "C", "D")
