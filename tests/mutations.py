@@ -3547,9 +3547,9 @@ MUTATIONS = (
         ("web/test_submissions_in_trouble.py",),
     ),
     Mutation(
-        "the end of a page's process that hangs without its agent", "operations/web/server.py",
-        "    time.sleep(_LEFT_S)\n    os._exit(0)\n",
-        "",
+        "the end of a page's process that hangs", "operations/web/server.py",
+        "            threading.Thread(target=_end, daemon=True).start()\n",
+        "            pass\n",
         ("web/test_process_in_trouble.py",),
     ),
     Mutation(

@@ -26,9 +26,12 @@ from web.browser import free_port
 from web.scene import Scene
 from web.test_process import OnPort, answers
 
+NOT_WINDOWS = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM")
 
-def test_a_process_with_a_thread_that_hangs_ends_with_its_agent(tmp_path: Path) -> None:
-    """The agent was killed, so nobody ends it: it would keep its port, and nobody would know."""
+
+@pytest.mark.parametrize("asked_by", ["its agent's end", pytest.param("SIGTERM", marks=NOT_WINDOWS)])
+def test_a_process_with_a_thread_that_hangs_ends_when_it_is_to(tmp_path: Path, asked_by: str) -> None:
+    """Where its agent was killed nobody ends it: it would keep its port, and nobody would know."""
     port = free_port()
     (tmp_path / "outbox").mkdir()
     config = tmp_path / "config.yaml"
@@ -40,7 +43,7 @@ def test_a_process_with_a_thread_that_hangs_ends_with_its_agent(tmp_path: Path) 
         "from lab_sender.operations.web.site import Site\n"
         "server._LEFT_S = 0.5\n"
         "Site.status = lambda _: (print('hangs', flush=True), threading.Event().wait())\n"
-        "server.serve(Site(Path(sys.argv[1])), with_agent=True)\n"
+        f"server.serve(Site(Path(sys.argv[1])), with_agent={asked_by != 'SIGTERM'})\n"
     )
     page = subprocess.Popen(
         [sys.executable, "-c", program, str(config)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -52,7 +55,7 @@ def test_a_process_with_a_thread_that_hangs_ends_with_its_agent(tmp_path: Path) 
         asked = socket.create_connection(("127.0.0.1", port))
         asked.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert page.stdout.readline() == b"hangs\n"
-        page.stdin.close()
+        page.stdin.close() if asked_by != "SIGTERM" else page.terminate()
         page.wait(20)
         asked.close()
     finally:

@@ -37,7 +37,7 @@ _AGAIN_S: Final = (0.5, 1.0, 2.0, 5.0)
 _HEADERS_S: Final = 10.0
 _UNREAD_S: Final = 30.0
 _LEFT_S: Final = 10.0
-"""Of the page's process after its agent's end: a thread that hangs must not keep it."""
+"""Of the page's process once it is to end: a thread that hangs must not keep it."""
 _LARGEST_HEADERS: Final = 32 << 10
 _MOST_CONNECTIONS: Final = 200
 
@@ -52,6 +52,8 @@ def serve(site: Site, *, with_agent: bool) -> None:
     server: list[uvicorn.Server] = []
 
     def stop(_number: int = 0, _frame: FrameType | None = None) -> None:
+        if not stopping.is_set():
+            threading.Thread(target=_end, daemon=True).start()
         stopping.set()
         for each in server:
             each.should_exit = True
@@ -182,6 +184,9 @@ def _until_input_ends(stop: Any) -> None:
         while os.read(0, 1024):
             pass
     stop()
+
+
+def _end() -> None:
     time.sleep(_LEFT_S)
     os._exit(0)
 
