@@ -228,12 +228,12 @@ def test_what_is_written_anew_between_its_look_and_its_claim_takes_its_new_turn(
         found = real(*values, **more)
         monkeypatch.undo()
         assert [each.name for each in found] == ["a.hl7", "b.hl7"]
-        if how == "by rename":
-            station.put("a.hl7", ready("M3", value="3"))
-        elif how == "in place":
+        if how == "in place":
             path.write_bytes(ready("M3", value="3"))
         else:
             path.unlink()
+        if how == "by rename":
+            station.put("a.hl7", ready("M3", value="3"))
         return found
 
     monkeypatch.setattr(Arrivals, "complete", complete)
