@@ -109,7 +109,7 @@ def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
         yield from listing
 
 
-def seen(entry: os.DirEntry[str] | Path) -> os.stat_result | None:
+def seen(entry: os.DirEntry[str] | Path | Within) -> os.stat_result | None:
     """Ask what a name is without following links; None if it has gone.
 
     Windows' listings know no inode, and an open file by the size that it had before: there each file is asked itself.
@@ -117,27 +117,17 @@ def seen(entry: os.DirEntry[str] | Path) -> os.stat_result | None:
     try:
         if isinstance(entry, os.DirEntry) and not WINDOWS:
             return entry.stat(follow_symlinks=False)
+        if isinstance(entry, Within) and not WINDOWS:
+            return os.stat(entry.name, dir_fd=entry.folder.descriptor, follow_symlinks=False)
         return os.lstat(verbatim(entry))
     except FileNotFoundError:
         return None
 
 
-def look(entry: os.DirEntry[str] | Path) -> Look | None:
+def look(entry: os.DirEntry[str] | Path | Within) -> Look | None:
     """Look at a name without following links; None if it has gone."""
     found = seen(entry)
     return None if found is None else Look(entry.name, found.st_size, found.st_mtime_ns, found.st_ino, found.st_mode)
-
-
-def is_still(path: Within, seen: Look) -> bool:
-    """Say whether a name is what a look has seen; False where it has gone."""
-    folder, name = _found_from(path)
-    try:
-        found = os.lstat(verbatim(path)) if WINDOWS else os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return (found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode) == (
-        seen.mtime_ns, seen.size, seen.inode, seen.mode,
-    )  # fmt: skip
 
 
 def size_of(path: AnyPath) -> int | None:

@@ -116,7 +116,7 @@ def _remark(listed: searching.Listing) -> None:
         click.secho(f"--before {listed.before} goes on there; --patience 60 looks for longer at once.", dim=True)
 
 
-_WAITS: Final = {"received": "received: waits to be read, for attachment or report"}
+_WHY: Final = {"received": "received: waits to be read, for attachment or report"}
 
 
 def _list_outbox(lying: listings.OutboxListing, limit: int, *, as_json: bool) -> None:
@@ -133,7 +133,7 @@ def _list_outbox(lying: listings.OutboxListing, limit: int, *, as_json: bool) ->
             *[each.outbox] * boxes,
             wording.age(each.age_s),
             wording.plural(each.size, "file") if each.why == "sub-folder" else wording.size(each.size),
-            _WAITS.get(each.why, each.why),
+            _WHY.get(each.why, each.why),
         )
         for each in lying.entries
     ]
@@ -216,13 +216,12 @@ def _facts(story: Story) -> list[tuple[str, str]]:
 
 def _waits(installation: Installation, story: Story) -> list[tuple[str, str]]:
     """Say what it waits for, where that is no other message."""
-    if story.state != "spooled" or story.held_by is not None:
+    if story.state != "spooled" or story.held_by is not None or story.destination is None:
         return []
     from lab_sender.operations.lanes import why_it_waits
-    from lab_sender.operations.status import status
+    from lab_sender.operations.status import one_destination
 
-    lanes = status(installation).destinations
-    return [("next", why_it_waits(next((each for each in lanes if each.name == story.destination), None)))]
+    return [("next", why_it_waits(one_destination(installation, story.destination)))]
 
 
 def _elsewhere(story: Story) -> list[tuple[str, str]]:

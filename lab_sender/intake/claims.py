@@ -113,7 +113,7 @@ class Claims:
         source = self._outbox_prefix + look.name
         hold = None
         try:
-            if not files.is_still(outbox / look.name, look):
+            if files.look(outbox / look.name) != look:
                 return None  # it has another turn now: the next look judges it
             hold = writers.hold(source)
             if not self._may():

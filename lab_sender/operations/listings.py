@@ -7,8 +7,8 @@ Never: changes anything.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Set
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,50 +47,51 @@ class OutboxListing(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/outbox
 
 def lying(installation: Installation, *, limit: int = 50) -> OutboxListing:
     """List what lies in the outbox and is no message yet. Raises LabSenderError `outbox.unreachable`."""
-    from lab_sender.operations.outboxes import ask_share
+    from lab_sender.operations.outboxes import still_claimed
 
-    every = list[Lying]()
-    for outbox in installation.config.outboxes:
-        folder = str(outbox.folders.outbox)
-        which = f" {folder}" if len(installation.config.outboxes) > 1 else ""
-        try:
-            there = ask_share(outbox, partial(_there, installation, outbox))
-        except patience.Hangs:
-            hint = "Bring its share back; what was taken before goes out meanwhile."
-            raise LabSenderError("outbox.unreachable", f"the outbox{which} does not answer.", hint=hint) from None
-        if there is None:
-            hint = "`lab-sender check` shows what is wrong with it."
-            raise LabSenderError("outbox.unreachable", f"the outbox{which} cannot be read.", hint=hint)
-        every += there
-    every.sort(key=lambda each: -each.age_s)
-    return OutboxListing(tuple(every[:limit]), len(every))
-
-
-def _there(installation: Installation, outbox: OutboxConfig) -> list[Lying] | None:
-    """List what is no message yet of one outbox; None where it cannot be read."""
-    from lab_sender.operations.outboxes import claimed, lies_in_outbox
-
-    folder = str(outbox.folders.outbox)
-    waiting = claimed(outbox)
-    untaken = lies_in_outbox(installation.config, outbox, ask_writers=True)
-    if untaken is None:
-        return None
+    outboxes = installation.config.outboxes
+    seen = [_seen(installation, each) for each in outboxes]  # first: an agent may take up meanwhile what was claimed
     known: Set[str] = frozenset()
     if installation.has_journal:
         with installation.view() as view:
             known = view.claimed_names()
-    lying = [Lying(each.name, folder, each.why, round(each.age_s, 1), each.size) for each in untaken]
-    lying += [each for path in waiting if path.name not in known and (each := _received(path, folder)) is not None]
-    return lying
+    every = list[Lying]()
+    for outbox, (untaken, claimed) in zip(outboxes, seen, strict=True):
+        every += [*untaken, *still_claimed(outbox, claimed, known)]
+    every.sort(key=lambda each: -each.age_s)
+    return OutboxListing(tuple(every[:limit]), len(every))
 
 
-def _received(path: Path, folder: str) -> Lying | None:
-    """Tell of a claimed file, without age and size where this account may not ask for them; None if it has gone."""
-    age_s, size = 0.0, 0
+def _seen(installation: Installation, outbox: OutboxConfig) -> tuple[list[Lying], dict[Path, Lying]]:
+    """Return what lies in an outbox, and what was claimed of it."""
+    from lab_sender.operations.outboxes import ask_share, claimed, lies_in_outbox
+
+    folder = str(outbox.folders.outbox)
+    which = f" {folder}" if len(installation.config.outboxes) > 1 else ""
+
+    def ask() -> tuple[list[Lying] | None, dict[Path, Lying]]:
+        waiting = {path: _received(path, folder) for path in claimed(outbox)}
+        there = lies_in_outbox(installation.config, outbox, ask_writers=True)
+        if there is None:
+            return None, waiting
+        return [Lying(each.name, folder, each.why, round(each.age_s, 1), each.size) for each in there], waiting
+
     try:
-        if (seen := files.seen(path)) is None:
-            return None
-        age_s, size = wording.age_s(round(max(seen.st_mtime, seen.st_ctime) * 1000)) or 0.0, seen.st_size
-    except OSError:
-        pass
+        untaken, waiting = ask_share(outbox, ask)
+    except patience.Hangs:
+        hint = "Bring its share back; what was taken before goes out meanwhile."
+        raise LabSenderError("outbox.unreachable", f"the outbox{which} does not answer.", hint=hint) from None
+    if untaken is None:
+        hint = "`lab-sender check` shows what is wrong with it."
+        raise LabSenderError("outbox.unreachable", f"the outbox{which} cannot be read.", hint=hint)
+    return untaken, waiting
+
+
+def _received(path: Path, folder: str) -> Lying:
+    """Tell of a claimed file; what this account may not ask for is 0."""
+    from lab_sender.operations.outboxes import came_ms
+
+    age_s, size = wording.age_s(came_ms(path)) or 0.0, 0
+    with contextlib.suppress(OSError):
+        size = files.size_of(path) or 0
     return Lying(ClaimName.parse(path.name).name, folder, "received", round(age_s, 1), size)

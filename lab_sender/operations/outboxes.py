@@ -103,7 +103,7 @@ def look_at(installation: Installation) -> list[Seen]:
 def _seen(installation: Installation, outbox: OutboxConfig) -> Seen:
     def ask() -> Seen:
         status = of_outbox(installation, outbox)
-        return Seen(status, {each: _came_ms(each) for each in claimed(outbox)})
+        return Seen(status, {each: came_ms(each) for each in claimed(outbox)})
 
     try:
         return ask_share(outbox, ask)
@@ -112,13 +112,13 @@ def _seen(installation: Installation, outbox: OutboxConfig) -> Seen:
         return Seen(nothing, {})
 
 
-def still_claimed(outbox: OutboxConfig, claimed: Mapping[Path, int | None], known: Set[str]) -> list[int | None]:
-    """Return when those came that are no message yet, and have not been filed meanwhile either."""
-    unread = {path: came for path, came in claimed.items() if path.name not in known}
+def still_claimed(outbox: OutboxConfig, claimed: Mapping[Path, T], known: Set[str]) -> list[T]:
+    """Return what was seen of those that are no message yet, and have not been filed meanwhile either."""
+    unread = {path: seen for path, seen in claimed.items() if path.name not in known}
     if not unread:
         return []
     try:
-        return ask_share(outbox, lambda: [came for path, came in unread.items() if files.exists(path)])
+        return ask_share(outbox, lambda: [seen for path, seen in unread.items() if not files.is_gone(path)])
     except patience.Hangs:
         return list(unread.values())
 
@@ -183,8 +183,8 @@ def with_claimed(
     )
 
 
-def _came_ms(file: Path) -> int | None:
-    """Return when a file was written last or claimed, whichever is later; None where it has gone."""
+def came_ms(file: Path) -> int | None:
+    """Return when a file was written last or claimed, whichever is later; None where nobody can say."""
     try:
         seen = file.lstat()
     except OSError:

@@ -145,6 +145,14 @@ def status(installation: Installation, *, to: Sequence[str] = (), limits: Limits
     )
 
 
+def one_destination(installation: Installation, name: str) -> DestinationStatus:
+    """Gather the facts of one destination; no outbox is looked at, whose share may hang. Raises NoJournal."""
+    with installation.view() as view:
+        nodes = nodes_of(installation.config, view, shared_outboxes(installation.config, view))
+        works = installation.agent_runs() or bool(others_alive(nodes))
+        return of_destination(installation.config, name, view, running=works)
+
+
 def look(installation: Installation, to: Sequence[str] = (), limits: Limits | None = None) -> Facts:
     """Gather the facts; neither the agent nor a journal need be there. The lanes are judged by `limits`."""
     from lab_sender.journal import now_ms
