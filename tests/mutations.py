@@ -614,23 +614,18 @@ MUTATIONS = (
         ("test_writers.py",),
     ),
     Mutation(
-        "what a person forced is not held for being older", "intake/recognise.py",
-        " and not message.forced:", ":",
-        ("intake/test_age_of_a_file.py",),
-    ),
-    Mutation(
-        "but what he did not force is", "intake/passed.py",
-        "each._replace(forced=each.came == source.claim_id)", "each._replace(forced=True)",
-        ("intake/test_age_of_a_file.py",),
-    ),
-    Mutation(
         "what a killed agent had delivered last is filed", "journal/filing.py",
         "        with self._store.reading():  # which folds that in\n            pass\n", "",
         ("journal/test_verdicts.py",),
     ),
     Mutation(
-        "what has changed since its look is not claimed by it", "intake/claims.py",
-        "            if files.look(outbox / look.name) != look:\n", "            if False:\n",
+        "what has become younger is not claimed in its old place", "intake/claims.py",
+        "now.st_mtime_ns > look.mtime_ns", "False",
+        ("intake/test_intake.py",),
+    ),
+    Mutation(
+        "nor anything behind it by that look, in this batch or the next", "intake/claims.py",
+        "not self.outdated and ", "",
         ("intake/test_intake.py",),
     ),
     Mutation(
@@ -782,7 +777,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what a person has given up wants force", "journal/decisions.py",
-        'if message.state in ("replaced", "dismissed") and not force:', "if False:",
+        "if message.state in NOT_COPIED and not force:", "if False:",
         ("cli/test_act.py",),
     ),
     Mutation(
@@ -1380,7 +1375,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a shared outbox: the look at the lease before a claim", "intake/claims.py",
-        "            if not self._may():\n", "            if False:\n",
+        "            if self.outdated or not self._may():\n", "            if self.outdated:\n",
         ("faults/test_nodes_share.py",),
     ),
     Mutation(

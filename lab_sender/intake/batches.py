@@ -208,10 +208,10 @@ class Batches:
         batch: list[NewSource] = []
         for source in sorted(sources, key=lambda source: turns[source.claim_id]):
             if source.claim_id in forced:  # what of it was not is held against what goes before it
-                self._spool(batch, waited, forced)
+                self._spool(batch, waited)
                 batch = []
             batch.append(source)
-        self._spool(batch, waited, forced)
+        self._spool(batch, waited)
 
     def _entry(self, file: Interpreted) -> NewSource:
         if file.said.findings:
@@ -223,11 +223,8 @@ class Batches:
             messages = [each for item in file.said.items for each in entries(item, contents, file.companion)]
         return read_entry(file, messages)
 
-    def _spool(
-        self, sources: Sequence[NewSource], waited: Collection[str] = (), forced: Collection[str] = ()
-    ) -> None:
-        """Recognise and spool a batch; `waited` are the claims in it that newer files of this outbox may have passed,
-        `forced` those of which a person has had something go out all the same.
+    def _spool(self, sources: Sequence[NewSource], waited: Collection[str] = ()) -> None:
+        """Recognise and spool a batch; `waited` are the claims in it that newer files of this outbox may have passed.
 
         No other intake of this agent spools between the look at what is known and the transaction that adds to it; if
         anybody else has, it is looked at again; where they do not leave off, they wait. So of two reports of one
@@ -239,7 +236,7 @@ class Batches:
         named = [each._replace(outbox=self._outbox) for each in sources] if self._outbox else sources
         with self._together.spooling:
             named = [self._passed.by_others(each) for each in named]
-            look = partial(self._recognised, named, waited, forced)
+            look = partial(self._recognised, named, waited)
             for _ in range(_MOST_LOOKS):
                 seen = record(lambda: spool.seen(named, self._destination))
                 recognised = record(look)
@@ -255,14 +252,9 @@ class Batches:
         if self._mark is not None:  # whoever sends does not wait for it
             self._mark.write()
 
-    def _recognised(
-        self, sources: Sequence[NewSource], waited: Collection[str], forced: Collection[str]
-    ) -> list[NewSource]:
+    def _recognised(self, sources: Sequence[NewSource], waited: Collection[str]) -> list[NewSource]:
         """Hold a batch against what is known."""
-        in_turn = [
-            self._passed.unless_overtaken(each, forced=each.claim_id in forced) if each.claim_id in waited else each
-            for each in sources
-        ]
+        in_turn = [self._passed.unless_overtaken(each) if each.claim_id in waited else each for each in sources]
         return self._recogniser.recognised(in_turn)
 
     def _put_off(self, waiting: Waiting) -> None:

@@ -2,9 +2,9 @@
 
 Holds: claiming, finding what was claimed before, binding a document to its report, and reading.
 Promises: a claim is a rename under an id of its own that overwrites nothing, durable when `claim` returns. What has
-changed since its look is not claimed by it. Ids sort in the order of the claims, also over a restart with the clock
-set back. On Windows no writer comes in from the claim until the file has been read. Where a claimed file may be in
-nobody's hand, it says so (`unsure`).
+become younger since its look is not claimed in its old place, nor anything behind it by that look. Ids sort in the
+order of the claims, also over a restart with the clock set back. On Windows no writer comes in from the claim until
+the file has been read. Where a claimed file may be in nobody's hand, it says so (`unsure`).
 Never: opens a file in the outbox for its content, and never deletes one (a marker is not a result).
 """
 
@@ -58,6 +58,8 @@ class Claims:
         self._ids = ids or ClaimIds()
         self._may = may
         self._flushed = True
+        self.outdated = False
+        """True where a file has another turn by now than its look saw: nothing more may be claimed by that one."""
         self.unsure = False
         """True where a file may lie in claimed/ that nobody has in hand, until somebody has looked there."""
 
@@ -86,7 +88,10 @@ class Claims:
             except OSError as error:
                 self._trouble("claim.failed", error)
                 return []
-            claims = [claim for look in looks if (claim := self._claim(look, outbox, claimed)) is not None]
+            claims = [
+                claim for look in looks
+                if not self.outdated and (claim := self._claim(look, outbox, claimed)) is not None
+            ]  # fmt: skip
             if claims:
                 try:
                     files.sync_folder(claimed)
@@ -113,10 +118,10 @@ class Claims:
         source = self._outbox_prefix + look.name
         hold = None
         try:
-            if files.look(outbox / look.name) != look:
-                return None  # it has another turn now: the next look judges it
             hold = writers.hold(source)
-            if not self._may():
+            now = files.seen(outbox / look.name)
+            self.outdated = now is not None and now.st_mtime_ns > look.mtime_ns
+            if self.outdated or not self._may():
                 writers.let_go(hold)
                 return None
             files.rename(outbox / look.name, claimed / name)

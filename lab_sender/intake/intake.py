@@ -211,11 +211,14 @@ class Intake:
             self._troubles.add("outbox.unreachable", error)
         if not self._arrivals.saw_all:
             self._pairing.wait_anew()
+        self._claims.outdated = False
         for batch in _batches(self._pairing.documents_first(ready), self._batches.most_files):
             if self._stopping.is_set() or self._claims.unsure:  # what may be claimed already comes first
                 break
             self._beat(0.0)
             self._batches.put(self._claims.claim(batch))
+        if self._claims.outdated:
+            self.ring()
         self._batches.finish()
         self._batches.take_due()
         try:

@@ -28,11 +28,10 @@ class Passed:
         self._destination = destination
         self._outbox = outbox
 
-    def unless_overtaken(self, source: NewSource, *, forced: bool = False) -> NewSource:
+    def unless_overtaken(self, source: NewSource) -> NewSource:
         """Note when a file came that waited, or lay in quarantine; quarantine what a newer report passed meanwhile.
 
-        Where what went out last is the same, nothing is overwritten. `forced`: a person has had something of the file
-        go out whatever is newer; that came with its release.
+        Where what went out last is the same, nothing is overwritten.
         """
         named = {name: name or self._destination for name in {each.destination for each in source.messages}}
         came, came_after = self._spool.came, self._spool.came_after
@@ -40,8 +39,6 @@ class Passed:
             each._replace(came=came(source.claim_id, destination=named[each.destination], place=each.place))
             for each in source.messages
         ]
-        if forced:
-            messages = [each._replace(forced=each.came == source.claim_id) for each in messages]
         history = {name: self._history([each for each in messages if each.destination == name]) for name in named}
 
         def judged(message: NewMessage) -> NewMessage:

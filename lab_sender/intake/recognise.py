@@ -4,8 +4,8 @@ Holds: the look at a destination's earlier messages before new ones are spooled.
 Promises: the same content is skipped only while it is the newest that is on its way or delivered for each of its
 orders, also when the bytes of that are not kept any more. Of what a released file holds, only that for which it was
 released is sent when it is read again. A report that contradicts the last one of its order is sent, held or
-quarantined (`corrections.suspicious`), unless a person has forced it. A control id that is used by other content is
-replaced, and no other byte of a ready message changes.
+quarantined (`corrections.suspicious`). A control id that is used by other content is replaced, and no other byte of a
+ready message changes.
 Never: writes to the journal, or compares what two destinations were sent.
 """
 
@@ -149,7 +149,7 @@ class _Judge:
                 yield other_patient(_name(newest), message.place)
             own = (each for each in chain((newest,), latest_first) if not each.is_of_another(message.patient_key))
             last = next(own, None)
-            if last is not None and last.digest != message.digest and not message.forced:
+            if last is not None and last.digest != message.digest:
                 name = _name(last)
                 compared = [*reversed(list(own)), last] if self._corrections.send == "changed" else [last]
                 yield from contradictions(

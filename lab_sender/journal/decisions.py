@@ -18,6 +18,8 @@ from lab_sender.journal.statements import Statements
 from lab_sender.journal.states import FINISHED, WAITING, WORDS
 
 _SQL: Final = Statements("decisions")
+NOT_COPIED: Final = ("replaced", "dismissed")
+"""Of these no copy is sent but by force."""
 Restamp = Callable[[bytes, str], bytes]
 """Gives bytes another control id."""
 
@@ -64,24 +66,24 @@ def may_be_copied(db: Db, message: Facts, *, force: bool, together: Collection[i
         raise _no_bytes(message)
     if message.state in WAITING:
         raise ActRejected("resend.waiting", f"message {message.id} is still waiting for its first delivery.")
-    if message.state in ("replaced", "dismissed") and not force:
-        raise not_to_be_copied(message)
     newer = order_history.overtaken_by(db, message.id, at_end=True, together=together)
-    if newer is not None and not force:
+    if newer is not None and not force:  # said first: --force goes past both
+        given_up = f" Message {message.id} is {WORDS[message.state]}." if message.state in NOT_COPIED else ""
         raise ActRejected(
             "resend.overtaken",
-            f"message {newer}, delivered since or waiting, speaks about the same order and is newer.",
+            f"message {newer}, delivered since or waiting, speaks about the same order and is newer.{given_up}",
             hint="Resend that one, or use --force if you are sure.",
         )
+    if message.state in NOT_COPIED and not force:
+        raise not_to_be_copied(message, hint="Use --force if it is to be sent all the same.")
 
 
-def not_to_be_copied(message: Facts) -> ActRejected:
+def not_to_be_copied(message: Facts, *, hint: str) -> ActRejected:
     """Say why a message that was given up, or whose place another one has taken, is not sent once more."""
     if message.state == "replaced":
         text = f"another message took the place of message {message.id}; `lab-sender show {message.id}` names it."
-        return ActRejected("resend.replaced", text, hint="Resend that one, or use --force if you are sure.")
+        return ActRejected("resend.replaced", text, hint=hint)
     text = f"message {message.id} was given up by a person; `lab-sender show {message.id}` says by whom and why."
-    hint = f"If it is to be sent all the same: `lab-sender resend {message.id} --new-id --force`."
     return ActRejected("resend.given-up", text, hint=hint)
 
 

@@ -36,8 +36,7 @@ class NewMessage(NamedTuple):
     One that `holds_orders` keeps later messages of its orders back while it is in quarantine. `built`: made of a
     report, here. `destination` is empty where it is for that of its whole batch. `came` is the claim by which its
     file is as old as it is, where that waited or was read again. `is_once_more`: the laboratory has said the same
-    again. `whole` is the whole report where the bytes are only what has changed. `forced`: a person has had it go out
-    whatever is newer.
+    again. `whole` is the whole report where the bytes are only what has changed.
     """
 
     place: str
@@ -59,7 +58,6 @@ class NewMessage(NamedTuple):
     came: str = ""
     is_once_more: bool = False
     whole: bytes | None = None
-    forced: bool = False
 
     @property
     def order_keys(self) -> tuple[str, ...]:

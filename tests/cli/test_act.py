@@ -114,6 +114,15 @@ def test_what_a_person_has_given_up_wants_force(refused):
     assert "resend.given-up" in refused("resend", "2", "--new-id", exits=1).stderr
 
 
+def test_of_what_was_given_up_and_overtaken_the_newer_one_is_named(refused, ready):
+    """The same --force goes past both."""
+    refused("dismiss", "1", "--why", "wrong patient")
+    refused("send", refused.file("b.hl7", ready("A2")))
+    told = " ".join(refused("resend", "1", "--new-id", exits=1).stderr.split())
+    assert "resend.overtaken: message 2," in told
+    assert "Message 1 is given up." in told
+
+
 def test_no_copy_of_what_a_copy_has_replaced_goes_round_that(refused):
     refused("resend", "1", "--new-id")
     refused("dismiss", "2", "--why", "wrong patient")

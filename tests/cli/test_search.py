@@ -108,6 +108,11 @@ def test_what_was_received_and_is_no_message_yet_is_listed(full):
     listed = json.loads(full("list", "--outbox", "--json").stdout)["entries"]
     assert [(each["name"], each["why"]) for each in listed] == [("waits.json", "received")]
     assert "received: waits to be read" in " ".join(full("list", "--outbox").stdout.split())
+    journal = full.outbox / ".lab-sender" / "journal.db"
+    journal.rename(journal.with_name("away"))
+    listed = json.loads(full("list", "--outbox", "--json").stdout)["entries"]
+    assert sorted(each["name"] for each in listed) == ["a.hl7", "waits.json"], "nobody knows of any"
+    journal.with_name("away").rename(journal)
     told = full("dismiss", "waits.json", "--why", "wrong patient", exits=1)
     assert "list --outbox` has what is no message yet" in " ".join(told.output.split())
 

@@ -6,6 +6,7 @@ Two agents that can both send are two senders, so each way is tried while result
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import sqlite3
@@ -30,6 +31,20 @@ from lab_sender.mllp.standin.server import StandIn
 _WAITING = 6
 
 
+def _remove(folder: Path) -> None:
+    """Remove a folder to which an agent writes meanwhile."""
+
+    def is_gone() -> bool:
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.ENOENT):
+                raise
+        return not folder.exists()
+
+    until(is_gone, f"{folder.name} is removed")
+
+
 # ------------------------------------------------------------------ two agents
 
 
@@ -37,14 +52,14 @@ def _restored_outbox(site: Site, _other: Site) -> Site:
     """The outbox folder is removed and put back from a backup while the agent runs."""
     backup = site.folder / "backup"
     shutil.copytree(site.outbox, backup)
-    shutil.rmtree(site.outbox)
+    _remove(site.outbox)
     backup.rename(site.outbox)
     return site
 
 
 def _made_again_outbox(site: Site, _other: Site) -> Site:
     """The share is created anew, with the folder that the agent wants in it."""
-    shutil.rmtree(site.outbox)
+    _remove(site.outbox)
     site.claimed.mkdir(parents=True)
     return site
 

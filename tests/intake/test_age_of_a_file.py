@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -31,10 +30,8 @@ from kit.core import report, rows
 from kit.destinations import House
 from kit.patients import PATIENT_ID
 
-from lab_sender.config.profile import builtin
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.ids import new_id
-from lab_sender.intake.compose import Recipient
 from lab_sender.journal import ActRejected, Journal
 from lab_sender.journal.statements import Statements
 
@@ -421,57 +418,3 @@ def test_copies_that_are_made_together_go_by_the_age_of_their_files(tmp_path: Pa
     outcome = journal.operator.resend_messages([1, 2], new_control_id=new_id, restamp=with_control_id)
     assert outcome.rejected == ()
     assert values(house) == ["14.1", "99.9"]
-
-
-def _told(
-    value: str, reported: str, status: str = "final", patient: str = PATIENT_ID, order: str = "F1"
-) -> bytes:
-    said = json.loads(report(order, value))
-    said["orders"][0] |= {"reported": reported, "status": status}
-    said["patient"]["ids"][0]["id"] = patient
-    return json.dumps(said).encode()
-
-
-@pytest.mark.parametrize("status", ["final", "preliminary"])
-@pytest.mark.parametrize("released", ["the message", "the file"])
-def test_what_a_person_forced_is_not_held_for_being_older(
-    tmp_path: Path, journal: Journal, status: str, released: str
-) -> None:
-    """The text says that it goes out then; its being older is what was decided about."""
-    house = house_of(tmp_path, journal, b"{", _told("99.9", "2026-01-02"), to=(Recipient("a", builtin()),))
-    house.accept("a")
-    house.keep()
-    correct(house, 1, _told("14.1", "2026-01-01" if status == "final" else "2026-01-02", status))
-    journal.operator.release_file(1, force=released == "the file")
-    read(house)
-    if released == "the message":
-        house.keep()
-        assert house.messages()[-1] == ("a", "quarantined", "report.overtaken")
-        journal.operator.release(2, force=True)
-        read(house)
-    assert house.messages()[-1] == ("a", "spooled", "")
-    assert values(house) == ["14.1"]
-
-
-def test_what_came_into_the_file_since_was_not_forced(tmp_path: Path, journal: Journal) -> None:
-    first = _told("77.7", "2026-01-02", order="F2")
-    house = house_of(tmp_path, journal, first, b"{", _told("99.9", "2026-01-02"), to=(Recipient("a", builtin()),))
-    house.accept("a")
-    house.keep()
-    overtaken = _told("14.1", "2026-01-01")
-    read_corrected(house, 2, both(overtaken))
-    house.keep()
-    correct(house, 2, both(overtaken, _told("14.2", "2026-01-01", order="F2")))
-    journal.operator.release(3, force=True)
-    read(house)
-    assert [each[1:] for each in house.messages()[-2:]] == [("spooled", ""), ("quarantined", "correction.older")]
-
-
-def test_what_a_person_forced_is_held_where_it_is_another_patients(tmp_path: Path, journal: Journal) -> None:
-    house = house_of(tmp_path, journal, b"{", _told("99.9", "2026-01-02"), to=(Recipient("a", builtin()),))
-    house.accept("a")
-    house.keep()
-    correct(house, 1, _told("14.1", "2026-01-01", patient="PAT2"))
-    journal.operator.release_file(1, force=True)
-    read(house)
-    assert house.messages()[-1] == ("a", "quarantined", "correction.other-patient")

@@ -214,33 +214,45 @@ def test_a_file_that_vanishes_before_the_claim_is_nobodys_business(
     assert station.trouble() == ""
 
 
-@pytest.mark.parametrize("how", ["by rename", "in place", "gone"])
-def test_what_is_written_anew_between_its_look_and_its_claim_takes_its_new_turn(
-    station: Station, monkeypatch: pytest.MonkeyPatch, how: str
+@pytest.mark.parametrize("most", [128, 1])
+@pytest.mark.parametrize(
+    "how", ["by rename", "in place", "gone", "younger, but older than b", "its time kept", "chmod"]
+)
+def test_what_changes_between_its_look_and_its_claim_comes_in_its_turn(
+    station: Station, monkeypatch: pytest.MonkeyPatch, how: str, most: int
 ) -> None:
-    """In its old one, its new content would go before what is older."""
+    """In its old place its new content would go before what is older; behind a later one, after what is younger."""
+    monkeypatch.setattr(batches, "_MOST_FILES", most)
     path = station.put("a.hl7", ready("M1"))
     os.utime(path, ns=(10**18, 10**18))
-    os.utime(station.put("b.hl7", ready("M2", value="2")), ns=(10**18, 10**18 + 1000))
+    os.utime(station.put("b.hl7", ready("M2", value="2")), ns=(10**18, 10**18 + 100_000))
     real = Arrivals.complete
 
     def complete(*values: Any, **more: Any) -> list[Look]:
         found = real(*values, **more)
-        monkeypatch.undo()
+        monkeypatch.setattr(Arrivals, "complete", real)
         assert [each.name for each in found] == ["a.hl7", "b.hl7"]
         if how == "in place":
             path.write_bytes(ready("M3", value="3"))
+        elif how == "chmod":
+            path.chmod(0o400)
         else:
             path.unlink()
-        if how == "by rename":
+        if how not in ("in place", "gone", "chmod"):
             station.put("a.hl7", ready("M3", value="3"))
+        turn = {"younger, but older than b": 50_000, "its time kept": 0}.get(how)
+        if turn is not None:
+            os.utime(path, ns=(10**18, 10**18 + turn))
         return found
 
     monkeypatch.setattr(Arrivals, "complete", complete)
     station.look(1)
-    assert station.sources() == [("b.hl7", "")]
+    assert station.intake._rung == (how in ("by rename", "in place", "younger, but older than b"))
     station.look(3)
-    assert [each.control_id for each in head(station.journal)] == (["M2"] if how == "gone" else ["M2", "M3"])
+    assert [each.control_id for each in head(station.journal)] == {
+        "by rename": ["M2", "M3"], "in place": ["M2", "M3"], "gone": ["M2"],
+        "younger, but older than b": ["M3", "M2"], "its time kept": ["M3", "M2"], "chmod": ["M1", "M2"],
+    }[how]  # fmt: skip
     assert station.trouble() == ""
 
 

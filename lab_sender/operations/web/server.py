@@ -52,11 +52,12 @@ def serve(site: Site, *, with_agent: bool) -> None:
     server: list[uvicorn.Server] = []
 
     def stop(_number: int = 0, _frame: FrameType | None = None) -> None:
-        if not stopping.is_set():
-            threading.Thread(target=_end, daemon=True).start()
+        is_first = not stopping.is_set()
         stopping.set()
         for each in server:
             each.should_exit = True
+        if is_first:
+            threading.Thread(target=_end, daemon=True).start()
 
     for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
         if hasattr(signal, name):
