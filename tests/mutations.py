@@ -2371,9 +2371,46 @@ MUTATIONS = (
     ),
     Mutation(
         "that what others have done before a mark is seen with it", "journal/sqlite/store.py",
-        "                db.execute(\"BEGIN IMMEDIATE\")\n                version = _version(db)\n",
-        "                version = _version(db)\n                db.execute(\"BEGIN IMMEDIATE\")\n",
+        "                    db.execute(\"BEGIN IMMEDIATE\")\n                    version = _version(db)\n",
+        "                    version = _version(db)\n                    db.execute(\"BEGIN IMMEDIATE\")\n",
         ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that a row waits for who is writing, and stands on what he wrote", "journal/sqlite/held_read.py",
+        "sqlite3.SQLITE_BUSY:", "None:",
+        ("journal/test_held_read.py",),
+    ),
+    Mutation(
+        "that no read stands over a transaction", "journal/sqlite/store.py",
+        "        self._held.end()\n        self.look()\n        if full", "        self.look()\n        if full",
+        ("journal/test_held_read.py",),
+    ),
+    Mutation(
+        "that no read stands over a reading", "journal/sqlite/store.py",
+        "                self._held.end()\n                if not self.connection",
+        "                if not self.connection",
+        ("journal/test_held_read.py",),
+    ),
+    Mutation(
+        "that no read stands over the look for what others wrote", "journal/sqlite/store.py",
+        "                self._held.end()\n                return _version", "                return _version",
+        ("journal/test_held_read.py",),
+    ),
+    Mutation(
+        "that no read keeps what was deleted in the log", "journal/sqlite/store.py",
+        "            self._held.end()\n            self.look()\n            yield",
+        "            self.look()\n            yield",
+        ("journal/test_held_read.py",),
+    ),
+    Mutation(
+        "that a second writer makes no journal", "journal/sqlite/aside.py",
+        "            self._store.look()  # else", "            # else",
+        ("journal/test_sqlite.py",),
+    ),
+    Mutation(
+        "that a second writer looks whether the journal is still there", "journal/sqlite/store.py",
+        "            self.look()\n            yield", "            yield",
+        ("journal/test_sqlite.py",),
     ),
     Mutation(
         "that what was seen with a mark holds for one look", "journal/sqlite/store.py",

@@ -111,6 +111,17 @@ def test_while_nothing_changes_in_its_folder_nothing_else_is_asked(
         assert asked == [str(path.parent)]
 
 
+@pytest.mark.skipif(WINDOWS, reason="an open file stays where it is there")
+def test_nothing_is_deleted_where_the_journal_was_taken_away(path: Path) -> None:
+    with closing(SqliteStore(path)) as store, closing(store.aside()) as aside, closing(store.aside()) as opened:
+        assert opened.finish()
+        path.rename(path.with_name("away"))
+        for call in (aside.finish, opened.finish, lambda: opened.give_back(1)):
+            with pytest.raises(AgentError, match=r"journal\.gone"):
+                call()
+        assert not path.exists(), "none is made there"
+
+
 @SQLITE_ONLY
 def test_a_lock_of_another_process_is_waited_for_by_the_caller(journal: Journal) -> None:
     spool(journal, "M1")

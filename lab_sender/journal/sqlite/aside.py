@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NoReturn, Protocol
@@ -28,10 +27,12 @@ class Owner(Protocol):
     """The store that a second writer belongs to."""
 
     path: Path
-    lock: threading.RLock
 
     def look(self) -> None:
         """See that the open journal is still the one at its path."""
+
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        """Keep the writer from its file; the open journal is still the one at its path."""
 
     def note_write(self, db: sqlite3.Connection, /) -> None:
         """Note when the journal is written."""
@@ -100,15 +101,15 @@ class SqliteAside:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[sqlite3.Connection]:
-        with self._store.lock:
+        with self._store.alone():
             try:
-                self._store.look()
                 yield self._opened()
             except sqlite3.DatabaseError as error:
                 self._store.failed(error)
 
     def _opened(self) -> sqlite3.Connection:
         if self._db is None:
+            self._store.look()  # else one would be made
             self._db = schema.connect(self._store.path, busy_timeout_s=_BUSY_S)
             schema.by_its_indexes(self._db)
             for pragma in ("secure_delete = ON", "synchronous = NORMAL", "wal_autocheckpoint = 0"):

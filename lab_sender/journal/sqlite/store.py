@@ -30,6 +30,7 @@ from lab_sender.journal.sqlite import left, schema
 from lab_sender.journal.sqlite.aside import SqliteAside
 from lab_sender.journal.sqlite.boot import boot_id
 from lab_sender.journal.sqlite.failures import mapped_errors, raise_mapped
+from lab_sender.journal.sqlite.held_read import HeldRead
 from lab_sender.journal.sqlite.presence import Presence
 from lab_sender.journal.sqlite.reader import SqliteReader
 from lab_sender.journal.statements import Statements
@@ -77,6 +78,7 @@ class SqliteStore:
             except BaseException:
                 self.connection.close()
                 raise
+        self._held = HeldRead(self.connection)
         self._as_left = self._found.is_as_left(last.get("last_write", ""), last.get("last_file", ""))
         self._presence = Presence(parts)
         self._file = left.name(self._presence.journal)
@@ -124,19 +126,24 @@ class SqliteStore:
                 self.look()
                 if self._full:
                     self._demand(full=False)
-                db.execute("BEGIN IMMEDIATE")
-                version = _version(db)
-                done = db.execute(sql, values).rowcount == 1
-                db.execute("COMMIT")
+                rows = self._held.write(sql, values)
+                version = self._held.version
+                if rows is None:
+                    db.execute("BEGIN IMMEDIATE")
+                    version = _version(db)
+                    rows = db.execute(sql, values).rowcount
+                    if rows == 1:  # the next tick ends it
+                        self._held.keep(version)
+                    db.execute("COMMIT")
             except (sqlite3.Error, AgentError) as error:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 self.not_made(error)
             self._version = version
             self._trouble = None
-            self._appended += done
-            self._unflushed = self._unflushed or done
-            return done
+            self._appended += rows
+            self._unflushed = self._unflushed or rows == 1
+            return rows == 1
 
     def arriving(self, destinations: Collection[str]) -> Transaction:
         """Run a durable transaction: whoever writes is alone."""
@@ -156,6 +163,7 @@ class SqliteStore:
         """Read between the writer's transactions, what is appended as what it means, whoever appended it."""
         with self.lock:
             try:
+                self._held.end()
                 if not self.connection.in_transaction and verdicts.are_there(self.connection):
                     with self.quick():  # which folds
                         pass
@@ -166,6 +174,14 @@ class SqliteStore:
     def reader(self) -> SqliteReader:
         """Open a connection of its own for a thread that reads while others write."""
         return SqliteReader(self.path, self.failed)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let nobody use the writer's connection, nor its file by it. Raises AgentError as `look`."""
+        with self.lock:
+            self._held.end()
+            self.look()
+            yield
 
     def aside(self) -> SqliteAside:
         """Open a connection for deleting much beside the writer's transactions."""
@@ -222,6 +238,7 @@ class SqliteStore:
             if as_appended and version is not None:
                 return version
             try:
+                self._held.end()
                 return _version(self.connection)
             except sqlite3.DatabaseError as error:
                 self.failed(error)
@@ -245,6 +262,7 @@ class SqliteStore:
         next start.
         """
         with self.lock:
+            self._held.end()
             try:
                 if self._doubted:
                     with contextlib.suppress(sqlite3.Error):
@@ -264,6 +282,7 @@ class SqliteStore:
 
     def begin(self, *, full: bool) -> None:
         """Begin a transaction; the caller holds the lock. Raises AgentError: the journal is no longer at its path."""
+        self._held.end()
         self.look()
         if full is not self._full:
             self._demand(full=full)

@@ -1,0 +1,114 @@
+"""A read stands from one appended row to the next, and for nobody else: two writers on one file."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from lab_sender.journal import JournalUnavailable
+from lab_sender.journal.sqlite.store import SqliteStore
+
+_ROW = "INSERT INTO meta (key, value) VALUES (:key, '')"
+_BUSY_S = 0.2
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    with closing(SqliteStore(tmp_path / "journal.db", busy_timeout_s=_BUSY_S)) as store:
+        with store.quick() as db:
+            db.execute(_ROW, {"key": "first"})
+        yield store
+
+
+@pytest.fixture
+def other(store: SqliteStore) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(store.path, isolation_level=None, timeout=0)) as db:
+        yield db
+
+
+def _keys(db: sqlite3.Connection) -> set[str]:
+    return {key for (key,) in db.execute("SELECT key FROM meta WHERE value = ''")}
+
+
+def _somebody_reads(db: sqlite3.Connection) -> bool:
+    return bool(db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+
+
+def test_it_stands_from_one_row_to_the_next_until_the_tick(store: SqliteStore, other: sqlite3.Connection) -> None:
+    for key in ("a", "b", "c"):
+        assert store.append(_ROW, {"key": key})
+        assert _somebody_reads(other)
+        assert _keys(other) >= {"first", key}
+    store.tick()
+    assert not _somebody_reads(other)
+
+
+def test_a_row_stands_on_what_others_have_written_and_tells_of_it(
+    store: SqliteStore, other: sqlite3.Connection
+) -> None:
+    store.append(_ROW, {"key": "a"})
+    version = store.foreign_version(as_appended=True)
+    store.append(_ROW, {"key": "b"})
+    assert store.foreign_version(as_appended=True) == version
+    other.execute(_ROW, {"key": "others"})
+    assert store.append(_ROW, {"key": "c"})
+    assert store.foreign_version(as_appended=True) != version
+    assert _keys(other) == {"first", "a", "b", "c", "others"}
+
+
+def test_a_row_waits_for_who_is_writing(store: SqliteStore, other: sqlite3.Connection) -> None:
+    store.append(_ROW, {"key": "a"})
+    other.execute("BEGIN IMMEDIATE")
+    begun = time.monotonic()
+    with pytest.raises(JournalUnavailable):
+        store.append(_ROW, {"key": "b"})
+    assert time.monotonic() - begun > _BUSY_S / 2
+    other.execute("ROLLBACK")
+    assert store.append(_ROW, {"key": "b"})
+
+
+def _read(store: SqliteStore) -> set[str]:
+    with store.reading() as db:
+        return _keys(db)
+
+
+def _write(store: SqliteStore) -> set[str]:
+    with store.quick() as db:
+        return _keys(db)
+
+
+@pytest.mark.parametrize("way", [_read, _write])
+def test_whoever_uses_the_connection_sees_what_others_have_written(
+    store: SqliteStore, other: sqlite3.Connection, way: Callable[[SqliteStore], set[str]]
+) -> None:
+    store.append(_ROW, {"key": "a"})
+    other.execute(_ROW, {"key": "others"})
+    assert way(store) == {"first", "a", "others"}
+
+
+def test_that_others_have_written_is_told(store: SqliteStore, other: sqlite3.Connection) -> None:
+    version = store.foreign_version()
+    store.append(_ROW, {"key": "a"})
+    other.execute(_ROW, {"key": "others"})
+    assert store.foreign_version() != version
+
+
+def test_what_was_deleted_is_emptied_out_of_the_log_behind_a_row(store: SqliteStore) -> None:
+    with closing(store.aside()) as aside:
+        store.append(_ROW, {"key": "a"})
+        assert aside.finish()
+
+
+def test_the_log_does_not_grow_with_the_rows(store: SqliteStore) -> None:
+    log = store.path.with_name("journal.db-wal")
+    sizes = list[int]()
+    for number in range(6000):
+        if not store.append(_ROW, {"key": f"{number:0300}"}):
+            store.tick()
+        sizes.append(log.stat().st_size)
+    assert max(sizes[3000:]) <= max(sizes[:3000]) * 1.5
