@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from kit.system import WINDOWS
 
+from lab_sender.errors import AgentError
 from lab_sender.journal import JournalUnavailable
 from lab_sender.journal.sqlite.store import SqliteStore
 
@@ -39,9 +42,33 @@ def _somebody_reads(db: sqlite3.Connection) -> bool:
     return bool(db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
 
 
+class _Seam:
+    """The writer's connection; `then` happens at a statement, once, `behind` it or in its place."""
+
+    def __init__(self, store: SqliteStore, statement: str, then: Callable[[], object], *, behind: bool) -> None:
+        self.store, self.real = store, store.connection
+        self.statement, self.then, self.behind = statement, then, behind
+        self.is_due = True
+        store.connection = cast("sqlite3.Connection", self)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        due = self.is_due and sql == self.statement
+        self.is_due = self.is_due and not due
+        if due and not self.behind:
+            self.then()
+        done = self.real.execute(sql, *values)
+        if due and self.behind:
+            self.then()
+        return done
+
+
 def test_it_stands_from_one_row_to_the_next_until_the_tick(store: SqliteStore, other: sqlite3.Connection) -> None:
     for key in ("a", "b", "c"):
         assert store.append(_ROW, {"key": key})
+        store.foreign_version(as_appended=True)
         assert _somebody_reads(other)
         assert _keys(other) >= {"first", key}
     store.tick()
@@ -59,6 +86,53 @@ def test_a_row_stands_on_what_others_have_written_and_tells_of_it(
     assert store.append(_ROW, {"key": "c"})
     assert store.foreign_version(as_appended=True) != version
     assert _keys(other) == {"first", "a", "b", "c", "others"}
+
+
+def test_what_others_write_behind_the_row_that_lets_it_stand_is_told_with_the_next(
+    store: SqliteStore, other: sqlite3.Connection
+) -> None:
+    _Seam(store, "COMMIT", lambda: other.execute(_ROW, {"key": "others"}), behind=True)
+    told = list[int]()
+    for key in ("a", "b"):
+        store.append(_ROW, {"key": key})
+        told.append(store.foreign_version(as_appended=True))
+    assert told[0] != told[1]
+
+
+def _no_memory() -> None:
+    raise MemoryError
+
+
+def _append(store: SqliteStore) -> None:
+    store.append(_ROW, {"key": "a"})
+
+
+def _transaction(store: SqliteStore) -> None:
+    with store.quick() as db:
+        db.execute(_ROW, {"key": "a"})
+
+
+@pytest.mark.parametrize("way", [_append, _transaction])
+def test_a_row_is_said_to_be_there_only_where_it_is(
+    store: SqliteStore, other: sqlite3.Connection, way: Callable[[SqliteStore], None]
+) -> None:
+    """A COMMIT that fails, whatever by, leaves nothing open that the next row could fall into."""
+    _Seam(store, "COMMIT", _no_memory, behind=False)
+    with pytest.raises(MemoryError):
+        way(store)
+    assert not store.connection.in_transaction
+    assert not _somebody_reads(other)
+    assert store.append(_ROW, {"key": "b"})
+    assert _keys(other) == {"first", "b"}
+
+
+@pytest.mark.skipif(WINDOWS, reason="an open file stays where it is there")
+def test_no_row_is_written_where_the_journal_was_taken_away(store: SqliteStore) -> None:
+    store.append(_ROW, {"key": "a"})
+    away = store.path.rename(store.path.with_name("away"))
+    with pytest.raises(AgentError, match=r"journal\.gone"):
+        store.append(_ROW, {"key": "b"})
+    away.rename(store.path)
 
 
 def test_a_row_waits_for_who_is_writing(store: SqliteStore, other: sqlite3.Connection) -> None:

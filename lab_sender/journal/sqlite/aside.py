@@ -32,7 +32,7 @@ class Owner(Protocol):
         """See that the open journal is still the one at its path."""
 
     def alone(self) -> contextlib.AbstractContextManager[None]:
-        """Keep the writer from its file; the open journal is still the one at its path."""
+        """Keep the writer's connection unused for a block; no read of it stands. Looks first."""
 
     def note_write(self, db: sqlite3.Connection, /) -> None:
         """Note when the journal is written."""

@@ -2,8 +2,8 @@
 
 Holds: a question on the writer's connection that is not read to its end, so that SQLite keeps its snapshot; and the
 number of what others had written when it began.
-Promises: a row is written on what stands only where nobody else has written since, or is writing: SQLite refuses any
-other. Else nothing is written, and the read has ended.
+Promises: a row is written on what stands, and committed, only where nobody else has written since, or is writing:
+SQLite refuses any other. Then nothing is written, and the read has ended.
 Never: stands while anybody but `append` uses the connection: he would see what was, and no log could be emptied.
 """
 
@@ -29,7 +29,7 @@ class HeldRead:
 
     def write(self, sql: str, values: Values) -> int | None:
         """Write by one statement on what stands; return how many rows. None: a transaction has to."""
-        if self._cursor is None:
+        if self._cursor is None or self._connection.in_transaction:
             return None
         try:
             return self._connection.execute(sql, values).rowcount

@@ -115,7 +115,8 @@ class SqliteStore:
     def append(self, sql: str, values: Values) -> bool:
         """Add a row by one statement: a fifth of the pages that a transaction of ours writes.
 
-        False, now and then: a transaction is due, to fold in what was added and to note when the journal was written.
+        False: the statement adds none, or, now and then, a transaction is due: to fold in what was added and to note
+        when the journal was written.
         """
         db = self.connection
         with self.lock:
@@ -132,10 +133,11 @@ class SqliteStore:
                     db.execute("BEGIN IMMEDIATE")
                     version = _version(db)
                     rows = db.execute(sql, values).rowcount
-                    if rows == 1:  # the next tick ends it
+                    if rows == 1:  # there is something to flush: the next tick ends it
                         self._held.keep(version)
                     db.execute("COMMIT")
-            except (sqlite3.Error, AgentError) as error:
+            except BaseException as error:
+                self._held.end()
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 self.not_made(error)
@@ -177,7 +179,7 @@ class SqliteStore:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Let nobody use the writer's connection, nor its file by it. Raises AgentError as `look`."""
+        """Keep the writer's connection unused for a block; no read of it stands. Raises AgentError as `look`."""
         with self.lock:
             self._held.end()
             self.look()
@@ -378,7 +380,7 @@ class Transaction:
             if error is None:
                 try:
                     store.commit()
-                except sqlite3.DatabaseError as failure:
+                except BaseException as failure:
                     error = failure
             if error is not None:
                 if store.connection.in_transaction:
