@@ -1735,14 +1735,7 @@ MUTATIONS = (
         "        if self._link.wait_for_close():  # so does this\n"
         "            return\n"
         "        if self._marked != message.id:\n"
-        "            wait_s = self.destination.enter(self._number, alone=self._alone)\n"
-        "            if wait_s is not None:\n"
-        "                self._rest(wait_s or _LOOK_S)\n"
-        "            elif self._record(lambda: self._journal.delivery.sending(message.id, self._number)):\n"
-        "                self._marked = message.id  # one more look: from now on a release is refused\n"
-        "            else:\n"
-        "                self._forget()\n"
-        "                self.destination.leave(self._number)\n"
+        "            self._mark(message)  # one more look: from now on a release is refused\n"
         "            return\n",
         "            if not self._connect():\n"
         "                return\n"
@@ -1753,8 +1746,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the look between the mark and the first byte", "delivery/lane.py",
-        "leave(self._number)\n            return\n        self.destination.sends",
-        "leave(self._number)\n                return\n        self.destination.sends",
+        "is refused\n            return\n        self.destination.sends",
+        "is refused\n            if self._marked is None:\n                return\n        self.destination.sends",
         ("faults/test_silent_his.py", "faults/test_rebuild.py"),
     ),
     Mutation(
@@ -2238,6 +2231,32 @@ MUTATIONS = (
         ("faults/test_silent_his.py",),
     ),
     Mutation(
+        "the guard of the event made_whole", "journal/sql/delivery.sql",
+        " AND state IN {message[made_whole].may};", ";",
+        ("journal/test_states.py",),
+    ),
+    Mutation(
+        "that what was built anew meanwhile is not made whole", "journal/delivery.py",
+        "found is None or found[0] != message.control_id:", "found is None:",
+        ("delivery/test_parts.py", "journal/test_twice.py"),
+    ),
+    Mutation(
+        "that a waiting part goes whole where its base was taken back", "delivery/lane.py",
+        "if message.is_part and self", "if False and self",
+        ("delivery/test_parts.py",),
+    ),
+    Mutation(
+        "that no part is marked with the verdict before it", "delivery/lane.py",
+        " and goes_on and not self._heads[0].is_part else None", " and goes_on else None",
+        ("delivery/test_parts.py",),
+    ),
+    Mutation(
+        "that what the HIS has said is heard before a part leaves", "delivery/lane.py",
+        "        self._link.listen()\n        self._later.take(self._his, self._link.heard)\n        is_whole",
+        "        is_whole",
+        ("delivery/test_parts.py",),
+    ),
+    Mutation(
         "the guard of the event sending", "journal/sql/delivery.sql",
         "WHERE id = :id AND state IN {message[sending].may};",
         "WHERE id = :id;",
@@ -2378,6 +2397,29 @@ MUTATIONS = (
     Mutation(
         "that a row waits for who is writing, and stands on what he wrote", "journal/sqlite/held_read.py",
         "sqlite3.SQLITE_BUSY:", "None:",
+        ("journal/test_held_read.py",),
+    ),
+    Mutation(
+        "that what others write once a read stands is told", "journal/sqlite/store.py",
+        "                        self._held.keep(version)\n                    db.execute(\"COMMIT\")\n",
+        "                        db.execute(\"COMMIT\")\n                        self._held.keep(version)\n",
+        ("journal/test_held_read.py",),
+    ),
+    Mutation(
+        "that no row falls into a transaction that failed", "journal/sqlite/store.py",
+        "            except BaseException as error:\n                self._held.end()\n",
+        "            except (sqlite3.Error, AgentError) as error:\n                self._held.end()\n",
+        ("journal/test_held_read.py",),
+    ),
+    Mutation(
+        "that no transaction stays open, whatever its commit fails by", "journal/sqlite/store.py",
+        "                except BaseException as failure:\n",
+        "                except sqlite3.DatabaseError as failure:\n",
+        ("journal/test_held_read.py",),
+    ),
+    Mutation(
+        "the look before a row whether the journal is still there", "journal/sqlite/store.py",
+        "                self.look()\n                if self._full:", "                if self._full:",
         ("journal/test_held_read.py",),
     ),
     Mutation(

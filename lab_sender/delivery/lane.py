@@ -203,14 +203,7 @@ class Lane:
         if self._link.wait_for_close():  # so does this
             return
         if self._marked != message.id:
-            wait_s = self.destination.enter(self._number, alone=self._alone)
-            if wait_s is not None:
-                self._rest(wait_s or _LOOK_S)
-            elif self._record(lambda: self._journal.delivery.sending(message.id, self._number)):
-                self._marked = message.id  # one more look: from now on a release is refused
-            else:
-                self._forget()
-                self.destination.leave(self._number)
+            self._mark(message)  # one more look: from now on a release is refused
             return
         self.destination.sends(self._number)
         self._beat(self._his.ack_timeout_s + self._his.application_ack_timeout_s)
@@ -227,6 +220,29 @@ class Lane:
             self._conclude(message, outcome, started_ms)
             if self._link.heard:
                 self._later.take(self._his, self._link.heard)
+
+    def _mark(self, message: Spooled) -> None:
+        """Note that it leaves next; not while others keep it in, and never a part over what the HIS has no more."""
+        if message.is_part and self._makes_whole(message):
+            self._forget()
+            return
+        wait_s = self.destination.enter(self._number, alone=self._alone)
+        if wait_s is not None:
+            self._rest(wait_s or _LOOK_S)
+        elif self._record(lambda: self._journal.delivery.sending(message.id, self._number)):
+            self._marked = message.id
+        else:
+            self._forget()
+            self.destination.leave(self._number)
+
+    def _makes_whole(self, part: Spooled) -> bool:
+        """Exchange a part for its whole report where the HIS has said that it has no more what the part stands on."""
+        self._link.listen()
+        self._later.take(self._his, self._link.heard)
+        is_whole = self._record(lambda: self._journal.delivery.made_whole(part))
+        if is_whole:
+            say(logging.WARNING, "message.made-whole", message=part.id, destination=self.destination.name)
+        return is_whole
 
     def _connect(self) -> bool:
         """Open the link; if that fails, wait before the next try. Nothing is charged to any message."""
@@ -309,7 +325,7 @@ class Lane:
         if self._alone:
             self._forget()
         goes_on = self._link.connected and not self._stopping.is_set() and destination.goes_on()
-        following = self._heads[0].id if self._heads and goes_on else None
+        following = self._heads[0].id if self._heads and goes_on and not self._heads[0].is_part else None
         marked = self._record(
             lambda: self._journal.delivery.acked(message, attempt, code=code, next_id=following, lane=number)
         )

@@ -58,6 +58,21 @@ class DeliveryBook(Ahead):
         with acts.transaction(self._store, MESSAGE["sending"], message_id) as db:
             return db.execute(_SQL["sending"], {"id": message_id, "lane": lane}).rowcount == 1
 
+    def made_whole(self, message: Spooled) -> bool:
+        """Give a part its whole report, under a new control id, where the HIS has no more what it was made for.
+
+        True: it waits with other bytes than those that were read. False: with these, or not any more.
+        """
+        this = Act("lane", new_id(), message.destination, message.source_id, message.id)
+        with acts.transaction(self._store, MESSAGE["made_whole"], message.destination) as db:
+            found = db.execute(_SQL["waits_as"], {"id": message.id}).fetchone()
+            if found is None or found[0] != message.control_id:
+                return found is not None
+            control_id = whole.make_whole(db, message.id)
+            if control_id:
+                acts.record(db, this, "message.made-whole", whole.as_said(message.control_id, control_id))
+        return control_id != ""
+
     def not_sent(self, message_id: int) -> bool:
         """Note that no byte of it left after all; the message is not charged. False: it does not wait any more."""
         values: dict[str, object] = {"id": message_id}

@@ -138,7 +138,8 @@ class Spooled(NamedTuple):
     """A message that waits for its delivery.
 
     `may_have_left`: a try had an unknown outcome. `refused_before`: a try ended in a refusal, charged or not.
-    `attempts`: how many tries the journal has. `created_ms`: when it was spooled.
+    `attempts`: how many tries the journal has. `created_ms`: when it was spooled. `is_part`: its bytes are only what
+    had changed since what the HIS has.
     """
 
     id: int
@@ -154,6 +155,7 @@ class Spooled(NamedTuple):
     attempts: int = 0
     destination: str = ""
     created_ms: int = 0
+    is_part: bool = False
 
 
 class Share(NamedTuple):

@@ -100,6 +100,7 @@ MESSAGE: Final = Table(
     Transition("unfit", "intake", "durable", _NEW, "quarantined", "it could not be built, or it is suspicious"),
     Transition("recognised", "intake", "durable", _NEW, "duplicate", "the HIS gets it already, or it was given up"),
     Transition("copied", "operator", "durable", _NEW, "spooled", "`resend` made it of another one"),
+    Transition("made_whole", "lane", "durable", ("spooled",), "", "the HIS has no more what the part stands on"),
     Transition("sending", "lane", "quick", WAITING, "sending", "its bytes may leave from now on"),
     Transition("not_sent", "lane", "quick", ("sending",), "spooled", "no byte of it has left"),
     Transition("commit_accepted", "lane", "quick", ("sending",), "", "a CA came; an application's answer is due"),

@@ -2,9 +2,9 @@
 
 Holds: the exchange of bytes that are only what had changed (`corrections.send: changed`) for those of the whole
 report, which lie beside them.
-Promises: a part goes out only over what it was made for. A copy says all of it; so does what comes from quarantine
-where the HIS has something else of its orders since, or may have, or has taken back what was before. That has a new
-control id then: one that has left, or may have, never carries other bytes.
+Promises: a part goes out only over what it was made for. A copy says all of it; so does what waits, or comes from
+quarantine, where the HIS has something else of its orders since, or may have, or has taken back what was before. That
+has a new control id then: one that has left, or may have, never carries other bytes.
 Never: begins or ends a transaction, or asks whether a message may go out.
 """
 
@@ -41,7 +41,7 @@ def bytes_of(db: Db, message_id: int) -> bytes | None:
 
 
 def make_whole(db: Db, message_id: int) -> str:
-    """Give a part in quarantine the bytes of its whole report, unless the HIS has of its orders what it was made for.
+    """Give a part the bytes of its whole report, unless the HIS has of its orders what it was made for.
 
     Returns the control id that it has then; "" where it has the one that it had. Raises as `bytes_of`.
     """

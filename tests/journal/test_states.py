@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 from kit.core import HIS, bad, entry, head, rows, source
 from kit.fixtures import SQLITE_ONLY
+from kit.parts import stands_on_other
 
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.journal import ActRejected, Attempt, Journal, Spooled
@@ -55,7 +56,13 @@ def _resent(desk: Desk) -> object:
     return desk.journal.operator.resend(1, new_control_id="N1", restamp=with_control_id)
 
 
+def _made_whole(desk: Desk) -> object:
+    stands_on_other(desk.journal, part=1, newer=2)
+    return desk.journal.delivery.made_whole(desk.first)
+
+
 BY_BOOK: dict[str, tuple[str, int, Callable[[Desk], object]]] = {
+    "made_whole": ("message", 1, _made_whole),
     "sending": ("message", 1, lambda d: d.journal.delivery.sending(1)),
     "sending with a verdict": ("message", 2, lambda d: _acked(d, next_id=2)),
     "not_sent": ("message", 1, lambda d: d.journal.delivery.not_sent(1)),

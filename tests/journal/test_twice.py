@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from kit.core import HIS, bad, entry, head, source
+from kit.parts import stands_on_other
 
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.journal import ActRejected, Address, Attempt, Journal, Original, Spooled, database
@@ -100,6 +101,7 @@ WRITES: dict[str, tuple[Callable[[Journal], object], Callable[[Journal, Any], ob
     "begin": (_nothing, lambda j, _: _begun(j)),
     "begin, unclean": (_unclean, lambda j, _: _begun(j)),
     "end": (_begun, lambda j, _: j.end()),
+    "made_whole": (lambda j: stands_on_other(j, 1, 2), lambda j, s: j.delivery.made_whole(s[0])),
     "sending": (_nothing, lambda j, _: j.delivery.sending(1, lane=2)),
     "not_sent": (_sending, lambda j, _: j.delivery.not_sent(1)),
     "interrupted": (_sending, lambda j, _: str(j.delivery.interrupted(HIS))[:0]),  # how many is logged, and no more

@@ -6,6 +6,9 @@ code = '', reason = '', his_words = '', his_code = '', his_error = '', final_ms 
 -- part: round
 COALESCE((SELECT l.send_round FROM lane l WHERE l.destination = message.destination), 0)
 
+-- name: waits_as
+SELECT control_id FROM message WHERE id = :id AND state IN {message[made_whole].may};
+
 -- name: sending
 UPDATE message SET state = {message[sending].to}, lane = :lane, send_round = {round}
 WHERE id = :id AND state IN {message[sending].may};

@@ -20,7 +20,8 @@ ACTS: Final[dict[str, tuple[str, str, str]]] = {
 """Of each act: its button, what is done with it, and what follows."""
 DID: Final = {
     "message.released": "released", "message.resent": "sent again", "message.dismissed": "given up",
-    "message.rebuilt": "built anew", "file.released": "read again", "file.dismissed": "given up",
+    "message.rebuilt": "built anew", "message.made-whole": "made whole",
+    "file.released": "read again", "file.dismissed": "given up",
     "file.forced": "forced past newer results",
     "message.contradiction-closed": "case closed", "messages.released": "messages released",
     "messages.resent": "messages sent again", "messages.dismissed": "messages given up", "lane.held": "held",

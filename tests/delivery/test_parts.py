@@ -1,0 +1,116 @@
+"""A waiting part whose base the HIS takes back goes out whole, over real sockets; `corrections.send: changed`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from kit.core import HIS, entry, ready, rows, source, states, until
+from kit.lanes import running
+
+from delivery.test_lane import _lane, _until_final
+from delivery.test_later_answers import _says
+from lab_sender.delivery import lane as delivery
+from lab_sender.journal import Journal, NewMessage, Spooled
+from lab_sender.mllp.standin.server import Received, StandIn
+
+_PART = ready("M2", order="F1", value="2")
+_WHOLE = _PART + b"OBX|2|NM|777-3^Plt^LN||3|10*3/uL|||||F\r"
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "_LOOK_S", 0.02)
+
+
+def _part() -> NewMessage:
+    return entry("M2", order="F1", value="2", whole=_WHOLE)
+
+
+def _spool(journal: Journal, *messages: NewMessage) -> None:
+    journal.spool.spooled([source(f"C-{each.control_id}", each) for each in messages], HIS)
+
+
+def _deliver_base(journal: Journal) -> None:
+    _spool(journal, entry("M1", order="F1"))
+    with StandIn() as his, running(_lane(journal, his.port)):
+        _until_final(journal)
+
+
+def _is_whole(received: Received) -> bool:
+    """Whether it says all, under an id that nothing else has had."""
+    is_whole = b"777-3" in received.body
+    assert is_whole is (received.control_id != "M2")
+    return is_whole
+
+
+def test_over_a_base_that_stands_it_goes_as_it_is(journal: Journal) -> None:
+    _deliver_base(journal)
+    _spool(journal, _part(), entry("M3"))
+    with StandIn() as his, running(_lane(journal, his.port)):
+        _until_final(journal)
+        assert [each.body for each in his.received] == [_PART, entry("M3").body]
+    assert rows(journal, "SELECT kind FROM event") == []
+
+
+def test_what_waits_goes_whole(journal: Journal) -> None:
+    _deliver_base(journal)
+    _spool(journal, _part())
+    journal.delivery.said_later(HIS, "M1", "AE", b"MSH", accepts=False)
+    with StandIn() as his, running(_lane(journal, his.port)):
+        _until_final(journal)
+        assert [_is_whole(each) for each in his.received] == [True]
+        now = his.received[0].control_id
+    assert states(journal)[now] == "acked"
+    ((detail,),) = rows(journal, "SELECT detail FROM event WHERE kind = 'message.made-whole' AND who = 'lane'")
+    assert detail == f"whole now, control id M2 becomes {now}"
+
+
+@pytest.mark.parametrize("when", ["before the verdict", "behind it"])
+def test_what_is_next_in_line_goes_whole(journal: Journal, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    """On the same connection the HIS takes its base back while the one before it is on its way, or accepted."""
+    _spool(journal, entry("M1", order="F1"), entry("M0"), _part())
+    acked = journal.delivery.acked
+
+    def takes_back(message: Spooled, *values: Any, **more: Any) -> bool:
+        happened = acked(message, *values, **more)
+        if message.control_id == "M0":
+            his.say(_says("AE", "M1"))
+        return happened
+
+    if when == "behind it":
+        monkeypatch.setattr(journal.delivery, "acked", takes_back)
+    rules = ["id=M0: nothing"] if when == "before the verdict" else []
+    with StandIn(rules=rules) as his, running(_lane(journal, his.port)):
+        if rules:
+            until(lambda: his.count == 2)
+            his.say(_says("AE", "M1") + _says("AA", "M0"))
+        _until_final(journal)
+        assert [_is_whole(each) for each in his.received[2:]] == [True]
+
+
+def test_what_is_tried_again_goes_whole(journal: Journal) -> None:
+    _deliver_base(journal)
+    _spool(journal, _part())
+    with StandIn(rules=["id=M2: nothing"]) as his, running(_lane(journal, his.port)):
+        until(lambda: his.count == 1)
+        his.say(_says("AE", "M1") + _says("AE", "M2"))
+        _until_final(journal)
+        assert [_is_whole(each) for each in his.received] == [False, True]
+    assert set(states(journal).values()) == {"acked"}
+
+
+@pytest.mark.parametrize("change", ["given up", "another id", "is leaving"])
+def test_what_has_changed_since_it_was_read_is_not_exchanged(journal: Journal, change: str) -> None:
+    _deliver_base(journal)
+    _spool(journal, _part())
+    (part,) = journal.delivery.head(HIS, after_quarantine="continue")
+    journal.delivery.said_later(HIS, "M1", "AE", b"MSH", accepts=False)
+    if change == "given up":
+        journal.operator.dismiss(part.id, why="no")
+    elif change == "is leaving":
+        journal.delivery.sending(part.id)
+    else:
+        part = part._replace(control_id="M9")
+    assert journal.delivery.made_whole(part) is (change == "another id")
+    assert rows(journal, "SELECT body FROM wire WHERE message_id = ?", part.id) == [(_PART,)]
