@@ -2,8 +2,8 @@
 
 Holds: a question on the writer's connection that is not read to its end, so that SQLite keeps its snapshot; and the
 number of what others had written when it began.
-Promises: a row is written on what stands, and committed, only where nobody else has written since, or is writing:
-SQLite refuses any other. Then nothing is written, and the read has ended.
+Promises: a row is written on what stands, and committed at once, only where nobody else has written since or is
+writing. Where somebody has, SQLite refuses it: nothing is written, and the read has ended.
 Never: stands while anybody but `append` uses the connection: he would see what was, and no log could be emptied.
 """
 
