@@ -232,6 +232,10 @@ class Destination:
         with self._lock:
             self._brake.forget()
 
+    def has_taken_back(self, lane: int) -> None:
+        """The HIS has taken a delivery back: what the other lanes have read of the line may be so no more."""
+        self._rouse_others(lane, anew=True)
+
     # ------------------------------------------------------------- brake and hold
 
     def is_blamed(self, message_id: int) -> bool:

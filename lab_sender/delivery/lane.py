@@ -219,11 +219,11 @@ class Lane:
         else:
             self._conclude(message, outcome, started_ms)
             if self._link.heard:
-                self._later.take(self._his, self._link.heard)
+                self._take_heard()
 
     def _mark(self, message: Spooled) -> None:
-        """Note that it leaves next; not while others keep it in, and never a part over what the HIS has no more."""
-        if message.is_part and self._makes_whole(message):
+        """Note that it leaves next; not while others keep it in, and no part over what the HIS has no more."""
+        if message.stands_on_other and self._record(lambda: self._journal.delivery.made_whole(message)):
             self._forget()
             return
         wait_s = self.destination.enter(self._number, alone=self._alone)
@@ -235,20 +235,18 @@ class Lane:
             self._forget()
             self.destination.leave(self._number)
 
-    def _makes_whole(self, part: Spooled) -> bool:
-        """Exchange a part for its whole report where the HIS has said that it has no more what the part stands on."""
-        self._link.listen()
-        self._later.take(self._his, self._link.heard)
-        is_whole = self._record(lambda: self._journal.delivery.made_whole(part))
-        if is_whole:
-            say(logging.WARNING, "message.made-whole", message=part.id, destination=self.destination.name)
-        return is_whole
+    def _take_heard(self) -> None:
+        """Keep what the HIS has said beside its verdicts; what it takes back may change what leaves next."""
+        if self._later.take(self._his, self._link.heard):
+            self._take_mark_back()
+            self._forget()
+            self.destination.has_taken_back(self._number)
 
     def _connect(self) -> bool:
         """Open the link; if that fails, wait before the next try. Nothing is charged to any message."""
         self._beat(self._his.connect_timeout_s)
         trouble = self._link.open()
-        self._later.take(self._his, self._link.heard)
+        self._take_heard()
         if trouble is None:
             self._status.connected(self._link.opened, self._link.peer)
             return True
@@ -278,6 +276,8 @@ class Lane:
         elif outcome.kind == "committed":
             self._later.committed_only(message.id)
             self._accepted(message, attempt, COMMIT_ONLY)
+        elif outcome.cause == "told":
+            self._take_mark_back()
         elif outcome.kind == "not-sent":
             self._journal.minutes.count(self.destination.name, "not-sent", outcome.elapsed_ms)
             self._not_sent(outcome)
@@ -325,7 +325,7 @@ class Lane:
         if self._alone:
             self._forget()
         goes_on = self._link.connected and not self._stopping.is_set() and destination.goes_on()
-        following = self._heads[0].id if self._heads and goes_on and not self._heads[0].is_part else None
+        following = self._heads[0].id if self._heads and goes_on and not self._heads[0].stands_on_other else None
         marked = self._record(
             lambda: self._journal.delivery.acked(message, attempt, code=code, next_id=following, lane=number)
         )
@@ -362,7 +362,7 @@ class Lane:
             if not self._connect():
                 return
         self._link.listen()
-        self._later.take(self._his, self._link.heard)
+        self._take_heard()
         self._wait(min(seconds, _LOOK_S), wake_by_bell=True)
 
     def _wait_for_turn(self, message: Spooled, seconds: float | None) -> None:

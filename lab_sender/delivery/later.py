@@ -12,11 +12,12 @@ first of them is logged.
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from lab_sender.config.sections import His
 from lab_sender.delivery import retry
 from lab_sender.delivery.record import Record
-from lab_sender.journal import LanesBooks, Spooled, now_ms
+from lab_sender.journal import LanesBooks, LaterAnswer, Spooled, now_ms
 from lab_sender.log import say
 from lab_sender.mllp import ACK_CODES, Acknowledgement, Unreadable
 
@@ -60,30 +61,37 @@ class LaterAnswers:
         """The application has answered: it is worth waiting for."""
         self._in_vain = 0
 
-    def take(self, his: His, heard: list[Acknowledgement | Unreadable]) -> None:
-        """Keep these answers at their messages, the oldest first, and take them from the list."""
-        unknown, at_ms = 0, now_ms()
+    def take(self, his: His, heard: list[Acknowledgement | Unreadable]) -> bool:
+        """Keep these answers at their messages, the oldest first, and take them from the list.
+
+        True where the HIS has taken a delivery back by one of them.
+        """
+        unknown, taken_back, at_ms = 0, False, now_ms()
         while heard:
-            unknown += not self._record(lambda: self._keep(his, heard[0], at_ms))
+            ack = heard[0]
+            if isinstance(ack, Unreadable):
+                say(logging.WARNING, "ack.unreadable", code=ack.code, destination=self._destination)
+            else:
+                kept = self._record(partial(self._keep, his, ack, at_ms))
+                unknown += kept is None
+                taken_back = taken_back or (kept is not None and kept.contradicts)
             del heard[0]
         if unknown:
             say(logging.WARNING, "ack.foreign", answers=unknown)
+        return taken_back
 
-    def _keep(self, his: His, ack: Acknowledgement | Unreadable, at_ms: int) -> bool:
-        """Keep an answer that came then at its message; False where we have none of that control id.
+    def _keep(self, his: His, ack: Acknowledgement, at_ms: int) -> LaterAnswer | None:
+        """Keep an answer that came then at its message; None where we have none of that control id.
 
-        One that cannot be read is logged. Raises JournalUnavailable: nothing is kept then.
+        Raises JournalUnavailable: nothing is kept then.
         """
-        if isinstance(ack, Unreadable):
-            say(logging.WARNING, "ack.unreadable", code=ack.code, destination=self._destination)
-            return True
         decision = retry.judge_ack(his, ack, refused=1, may_have_left=True)
         accepts = ack.code in ACK_CODES and isinstance(decision, retry.Delivered)
         kept = self._book.said_later(
             self._destination, ack.control_id, ack.code, ack.raw, accepts=accepts, at_ms=at_ms
         )
         if kept is None:
-            return False
+            return None
         if ack.code in ("AA", "AE", "AR"):
             self.application_answers()
         if kept.contradicts:
@@ -91,4 +99,4 @@ class LaterAnswers:
                 say(logging.ERROR, "message.contradicted", message=kept.message_id, code=ack.code)
         else:
             say(logging.INFO, "ack.late", message=kept.message_id, code=ack.code)
-        return True
+        return kept

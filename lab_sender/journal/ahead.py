@@ -16,6 +16,7 @@ from typing import Final
 
 from lab_sender.journal import queue
 from lab_sender.journal.database import Result, Store, damaged
+from lab_sender.journal.order_history import LONGEST
 from lab_sender.journal.rows import Heads, Share, Spooled
 from lab_sender.journal.statements import Statements
 
@@ -37,7 +38,7 @@ class Ahead:
         """
         with self._store.reading() as db:
             free = queue.may_leave(db, destination, after_quarantine)
-            values = {"destination": destination, "most": limit}
+            values = {"destination": destination, "most": limit, "longest": LONGEST - 1}
             if free is None:
                 rows = db.execute(_SQL["first"], values)
             else:
@@ -58,7 +59,7 @@ class Ahead:
         """Return what a lane may send next, where there are several of them: as `head`, behind the id `after`."""
         with self._store.reading() as db:
             mine = queue.part(db, destination, after_quarantine, share, after, limit)
-            values = {"destination": destination, "most": limit, "ids": json.dumps(mine.ids)}
+            values = {"destination": destination, "most": limit, "ids": json.dumps(mine.ids), "longest": LONGEST - 1}
             messages = list(_up_to(_spooled(db.execute(_SQL["these"], values), destination), largest_bytes))
         seen = mine.seen if len(messages) == len(mine.ids) else messages[-1].id if messages else after
         return Heads(messages, mine.alone, seen, mine.behind)
@@ -72,7 +73,7 @@ class Ahead:
         """
         with self._store.reading() as db:
             found = queue.another(db, destination, after_quarantine, but, after, order_by)
-            values = {"destination": destination, "most": 1, "ids": json.dumps([found])}
+            values = {"destination": destination, "most": 1, "ids": json.dumps([found]), "longest": LONGEST - 1}
             return list(_spooled(db.execute(_SQL["these"], values), destination))
 
 
@@ -87,9 +88,10 @@ def _up_to(messages: Iterator[Spooled], largest_bytes: int) -> Iterator[Spooled]
 
 
 def _spooled(rows: Result, destination: str) -> Iterator[Spooled]:
-    for *row, refused_before, attempts, created_ms, is_part, crc32 in rows:
+    for *row, refused_before, attempts, created_ms, stands_on_other, crc32 in rows:
         if zlib.crc32(row[3]) != crc32:
             raise damaged(f"the bytes of message {row[0]} have changed")
         flags = bool(row[4]), bool(row[5]), bool(row[6])
         counted = row[7], row[8], bool(refused_before), attempts
-        yield Spooled(row[0], row[1], row[2], row[3], *flags, *counted, destination, created_ms, bool(is_part))
+        told = destination, created_ms, bool(stands_on_other)
+        yield Spooled(row[0], row[1], row[2], row[3], *flags, *counted, *told)

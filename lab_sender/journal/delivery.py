@@ -59,7 +59,7 @@ class DeliveryBook(Ahead):
             return db.execute(_SQL["sending"], {"id": message_id, "lane": lane}).rowcount == 1
 
     def made_whole(self, message: Spooled) -> bool:
-        """Give a part its whole report, under a new control id, where the HIS has no more what it was made for.
+        """Give a part its whole report, under a new control id, where it still stands on other than it was made for.
 
         True: it waits with other bytes than those that were read. False: with these, or not any more.
         """

@@ -287,7 +287,7 @@ def _may_be_released(db: Db, message: Facts, *, force: bool, together: set[int])
 
 
 def _may_be_resent(db: Db, message: Facts, *, force: bool, together: set[int]) -> None:
-    if message.state in decisions.NOT_COPIED:
+    if message.has_bytes and message.state in decisions.NOT_COPIED:
         alone = f"`lab-sender resend {message.id} --new-id` alone says what else stands against it."
         raise decisions.not_to_be_copied(message, hint=alone)
     decisions.may_be_copied(db, message, force=force, together=together)

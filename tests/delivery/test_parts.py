@@ -7,11 +7,16 @@ from typing import Any
 import pytest
 from kit.core import HIS, entry, ready, rows, source, states, until
 from kit.lanes import running
+from kit.settings import his_at
 
-from delivery.test_lane import _lane, _until_final
-from delivery.test_later_answers import _says
+from delivery.test_lane import _lane, _settings, _until_final
+from delivery.test_later_answers import _flags, _says
 from lab_sender.delivery import lane as delivery
+from lab_sender.delivery.destination import Destination
+from lab_sender.delivery.lane import Lane
 from lab_sender.journal import Journal, NewMessage, Spooled
+from lab_sender.mllp import Link
+from lab_sender.mllp.acknowledgement import read_acknowledgement
 from lab_sender.mllp.standin.server import Received, StandIn
 
 _PART = ready("M2", order="F1", value="2")
@@ -55,38 +60,80 @@ def test_over_a_base_that_stands_it_goes_as_it_is(journal: Journal) -> None:
 
 def test_what_waits_goes_whole(journal: Journal) -> None:
     _deliver_base(journal)
-    _spool(journal, _part())
+    _spool(journal, entry("M0"), _part())
     journal.delivery.said_later(HIS, "M1", "AE", b"MSH", accepts=False)
     with StandIn() as his, running(_lane(journal, his.port)):
         _until_final(journal)
-        assert [_is_whole(each) for each in his.received] == [True]
-        now = his.received[0].control_id
+        assert [_is_whole(each) for each in his.received[1:]] == [True]
+        now = his.received[1].control_id
     assert states(journal)[now] == "acked"
     ((detail,),) = rows(journal, "SELECT detail FROM event WHERE kind = 'message.made-whole' AND who = 'lane'")
     assert detail == f"whole now, control id M2 becomes {now}"
 
 
-@pytest.mark.parametrize("when", ["before the verdict", "behind it"])
+@pytest.mark.parametrize("when", ["before the verdict", "behind it", "once it is marked"])
 def test_what_is_next_in_line_goes_whole(journal: Journal, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
-    """On the same connection the HIS takes its base back while the one before it is on its way, or accepted."""
-    _spool(journal, entry("M1", order="F1"), entry("M0"), _part())
-    acked = journal.delivery.acked
+    """On the same connection the HIS takes its base back, as late as just before its first byte."""
+    acked, sending = journal.delivery.acked, journal.delivery.sending
 
-    def takes_back(message: Spooled, *values: Any, **more: Any) -> bool:
+    def accepted(message: Spooled, *values: Any, **more: Any) -> bool:
         happened = acked(message, *values, **more)
         if message.control_id == "M0":
             his.say(_says("AE", "M1"))
         return happened
 
+    def marked(message_id: int, *lane: int) -> bool:
+        happened = sending(message_id, *lane)
+        if message_id == 3 and his.count == 2 and not _flags(journal):
+            his.say(_says("AE", "M1"))
+        return happened
+
     if when == "behind it":
-        monkeypatch.setattr(journal.delivery, "acked", takes_back)
+        monkeypatch.setattr(journal.delivery, "acked", accepted)
+    elif when == "once it is marked":
+        monkeypatch.setattr(journal.delivery, "sending", marked)
     rules = ["id=M0: nothing"] if when == "before the verdict" else []
-    with StandIn(rules=rules) as his, running(_lane(journal, his.port)):
+    settings = _settings(pace_s=0.02) if when == "once it is marked" else None  # so no verdict marks it
+    with StandIn(rules=rules) as his, running(_lane(journal, his.port, settings)) as lane:
+        _spool(journal, entry("M1", order="F1"))
+        lane.wake()
+        _until_final(journal)
+        _spool(journal, entry("M0"), _part())
+        lane.wake()
         if rules:
             until(lambda: his.count == 2)
             his.say(_says("AE", "M1") + _says("AA", "M0"))
         _until_final(journal)
         assert [_is_whole(each) for each in his.received[2:]] == [True]
+        assert his.connections == 1 or when == "before the verdict", "what else it says of it would be lost"
+
+
+def test_every_lane_reads_anew_what_it_has_read_ahead(journal: Journal) -> None:
+    """The base had gone over the connection of another one."""
+    _spool(journal, entry("M1", order="F1"))
+    with StandIn() as his:
+        settings = his_at(his.port)
+        to = Destination(HIS, journal, settings)
+        first, second = (Lane(to, journal, Link(settings)) for _ in range(2))
+        with running(first):
+            _until_final(journal)
+        second._is_stale = False
+        first._link.heard.append(read_acknowledgement(b"MSH|^~\\&|HIS\rMSA|AE|M1\r"))
+        first._take_heard()
+        assert second._is_stale
+    assert _flags(journal) == {"M1": "AE"}
+
+
+def test_its_refusals_are_not_counted_against_the_whole(journal: Journal) -> None:
+    """A HIS that has not got the base refuses the part."""
+    _deliver_base(journal)
+    _spool(journal, _part())
+    with StandIn(rules=["id=M2: nothing", "nth=2: AE", "nth=3: AE"]) as his, running(_lane(journal, his.port)):
+        until(lambda: his.count == 1)
+        his.say(_says("AE", "M1") + _says("AE", "M2"))
+        _until_final(journal)
+        assert [_is_whole(each) for each in his.received] == [False, True, True, True]
+    assert set(states(journal).values()) == {"acked"}
 
 
 def test_what_is_tried_again_goes_whole(journal: Journal) -> None:
