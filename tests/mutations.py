@@ -1781,6 +1781,11 @@ MUTATIONS = (
         ("faults/test_silent_his.py",),
     ),
     Mutation(
+        "that what is kept back keeps its patient's later ones back", "journal/queue.py",
+        '            if after_quarantine == "hold-patient" and line.patient:\n', "            if False:\n",
+        ("journal/test_journal.py",),
+    ),
+    Mutation(
         "the order within an order number when another message is tried", "journal/queue.py",
         "        if line.id not in but and not keys & waits:\n",
         "        if line.id not in but:\n",

@@ -149,6 +149,8 @@ def _waiting(
         by += [patients[line.patient]] if line.patient in patients else []
         if by:
             _held(orders, line.orders, min(by))
+            if after_quarantine == "hold-patient" and line.patient:
+                _held(patients, (line.patient,), min(by))
         yield line, min(by, default=None)
 
 

@@ -268,6 +268,23 @@ def test_what_a_quarantined_message_holds_back(journal: Journal, after: str, exp
     assert waiting(journal, after) == ["B", "C", "D"]
 
 
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [("continue", ["B", "C", "D"]), ("hold-order", ["B", "C", "D"]), ("hold-patient", [])],
+)
+def test_what_waits_behind_it_holds_its_own_patients_later_ones_back(
+    journal: Journal, after: str, expected: list[str]
+) -> None:
+    """An order number of two patients: C waits behind B for it, and D, of C's patient, behind C."""
+    messages = [
+        entry("A", order="X", patient="P"), entry("B", order="Y", patient="P"),
+        entry("C", order="Y", patient="Q"), entry("D", order="Z", patient="Q"),
+    ]  # fmt: skip
+    journal.spool.spooled([source("C1", *messages)], HIS)
+    _refuse(journal, "A")
+    assert waiting(journal, after) == expected
+
+
 def test_unknown_and_refused_attempts_are_counted_apart(journal: Journal) -> None:
     spool(journal, "M1")
     book = journal.delivery
