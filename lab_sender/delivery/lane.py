@@ -276,7 +276,7 @@ class Lane:
         elif outcome.kind == "committed":
             self._later.committed_only(message.id)
             self._accepted(message, attempt, COMMIT_ONLY)
-        elif outcome.cause == "told":
+        elif outcome.cause == "heard":
             self._take_mark_back()
         elif outcome.kind == "not-sent":
             self._journal.minutes.count(self.destination.name, "not-sent", outcome.elapsed_ms)

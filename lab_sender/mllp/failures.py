@@ -15,7 +15,7 @@ from typing import Literal
 from lab_sender.errors import LabSenderError
 
 Phase = Literal["resolve", "connect", "tls", "write", "ack"]
-Cause = Literal["", "aborted", "ended", "stale", "timeout", "told"]
+Cause = Literal["", "aborted", "ended", "stale", "timeout", "heard"]
 """What of a failure others go by: we stopped it; the connection ended (closed, reset, lost), or an idle one had ended
 before; nothing came in time. Anything else is ""."""
 

@@ -121,7 +121,7 @@ class Link:
         try:
             connection = self._write(data)
         except WireFailure as failure:
-            if failure.cause != "told":
+            if failure.cause != "heard":
                 self._ended(failure.cause)
             sent = failure.phase == "write" and not failure.nothing_left
             return _without_answer("unknown" if sent else "not-sent", failure)
@@ -205,7 +205,7 @@ class Link:
                 raise _stale(self._where)
             if any(isinstance(each, Acknowledgement) and each.code not in ("AA", "CA") for each in self.heard):
                 text = "it refuses what it had accepted; that comes first"
-                raise WireFailure("connect", "connect.told", f"{self._where}: {text}", cause="told")
+                raise WireFailure("connect", "connect.heard", f"{self._where}: {text}", cause="heard")
             connection = idle
         if not self._may_send():
             raise WireFailure("connect", "connect.aborted", "stopped before the first byte", cause="aborted")
