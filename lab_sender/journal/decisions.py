@@ -158,9 +158,10 @@ def _no_bytes(message: Facts) -> ActRejected:
             f"message {message.id} has no bytes of its own: its content is that of message {message.same_as}.",
             hint=f"Type `lab-sender resend {message.same_as} --new-id`.",
         )
-    once_more = f"Type `lab-sender release {message.id}` to have its file read again."
-    return ActRejected(
-        "resend.no-bytes",
-        f"message {message.id} was never built.",
-        hint=once_more if message.state == "quarantined" else "",
-    )
+    hints = {
+        "quarantined": f"Type `lab-sender release {message.id}` to have its file read again.",
+        "dismissed": "If it is to be sent after all, put its report into the outbox in a file of its own.",
+        "replaced": f"`lab-sender show {message.id}` names what took its place.",
+    }
+    text = f"message {message.id} was never built."
+    return ActRejected("resend.no-bytes", text, hint=hints.get(message.state, ""))

@@ -529,6 +529,24 @@ def test_a_copy_takes_the_place_of_a_quarantined_message(journal: Journal) -> No
     assert unbuilt.value.code == "resend.no-bytes"
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_of_what_was_given_up_and_never_built_the_way_on_is_said(journal: Journal, together: bool) -> None:
+    journal.spool.spooled([source("C1", bad())], HIS)
+    journal.operator.dismiss(1, "another patient's")
+    if together:
+        (said,) = journal.operator.resend_messages(
+            [1], new_control_id=lambda: "N1", restamp=with_control_id
+        ).rejected
+        code, hint = said.code, said.hint
+    else:
+        with pytest.raises(ActRejected) as unbuilt:
+            journal.operator.resend(1, new_control_id="N1", restamp=with_control_id, force=True)
+        code, hint = unbuilt.value.code, unbuilt.value.hint
+    assert (code, hint.partition(", ")[2]) == (
+        "resend.no-bytes", "put its report into the outbox in a file of its own.",
+    )  # fmt: skip
+
+
 def test_only_what_waits_can_be_dismissed(journal: Journal) -> None:
     unreadable = source("C2", code="json.syntax")
     journal.spool.spooled([source("C1", entry("M1"), entry("M2"), entry("M3")), unreadable], HIS)
