@@ -128,9 +128,16 @@ class Page:
 
     def judged(self) -> tuple[int, list[str]]:
         """Wait for what is still to be sent, end the page; return how many texts came, and what is wrong."""
+        missing = set[str]()
+
+        def is_received() -> bool:
+            """One look decides: what is recorded behind it is on its way."""
+            nonlocal missing
+            missing = self._missing()
+            return not missing
+
         with contextlib.suppress(AssertionError):
-            until(lambda: not self._missing(), "every alert is received", _SOON_S)
-        missing = self._missing()
+            until(is_received, "every alert is received", _SOON_S)
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         ended = self._process.wait(30)
