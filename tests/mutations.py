@@ -2032,7 +2032,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the last of two words in one read", "mllp/verdict.py",
-        "            if ours and answer.code == \"AA\" and refusal not in (\"\", *_ACCEPTED):\n",
+        "            if ours and answer.code == \"AA\" and refusal not in (\"\", *ACCEPTED):\n",
         "            if False:\n",
         ("mllp/test_exchange.py",),
     ),

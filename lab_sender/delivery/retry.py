@@ -16,9 +16,7 @@ from msgspec import Struct
 
 from lab_sender.config.sections import His, ReplySetting, Retry
 from lab_sender.delivery.known import MOST_CHARACTERS, proves_known
-from lab_sender.mllp import Acknowledgement
-
-ACCEPTED = frozenset({"AA", "CA"})
+from lab_sender.mllp import ACCEPTED, Acknowledgement
 
 
 class Again(Struct, frozen=True):

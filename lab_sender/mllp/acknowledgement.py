@@ -19,6 +19,8 @@ from lab_sender.errors import LabSenderError
 
 CODES = frozenset(("AA", "AE", "AR", "CA", "CE", "CR"))
 """HL7 table 0008 as lab-sender knows it."""
+ACCEPTED = frozenset(("AA", "CA"))
+"""Those of them that accept, where no rule of the site says else."""
 
 _SEGMENT_END = re.compile("[\r\n]+")
 _ESCAPES = {"F": 0, "S": 1, "R": 2, "E": 3, "T": 4}

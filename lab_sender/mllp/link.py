@@ -18,7 +18,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
-from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable, usual_acceptance
+from lab_sender.mllp.acknowledgement import ACCEPTED, Acknowledgement, Unreadable, usual_acceptance
 from lab_sender.mllp.connection import Connection
 from lab_sender.mllp.failures import Cause, WireFailure, closed_at_once
 from lab_sender.mllp.framing import Frame, FrameError, FrameReader, Spoiled, frame
@@ -203,7 +203,7 @@ class Link:
             idle = self._idle()
             if idle is None:
                 raise _stale(self._where)
-            if any(isinstance(each, Acknowledgement) and each.code not in ("AA", "CA") for each in self.heard):
+            if any(isinstance(each, Acknowledgement) and each.code not in ACCEPTED for each in self.heard):
                 text = "it refuses what it had accepted; that comes first"
                 raise WireFailure("connect", "connect.heard", f"{self._where}: {text}", cause="heard")
             connection = idle

@@ -18,7 +18,13 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable, read_acknowledgement, read_later_answer
+from lab_sender.mllp.acknowledgement import (
+    ACCEPTED,
+    Acknowledgement,
+    Unreadable,
+    read_acknowledgement,
+    read_later_answer,
+)
 from lab_sender.mllp.failures import Cause, Phase
 from lab_sender.mllp.framing import Frame, FrameReader, Spoiled
 from lab_sender.mllp.near_miss import near_miss
@@ -33,7 +39,6 @@ _MOST_HEARD_BYTES = 8 << 20
 _MOST_FOREIGN_IDS = 16
 _LONGEST_ID = 199
 _APPLICATION_CODES = frozenset(("AA", "AE", "AR"))
-_ACCEPTED = frozenset(("AA", "CA"))
 
 
 class Outcome(NamedTuple):
@@ -188,13 +193,13 @@ class Exchange:
                 continue
             ours = same_id(answer.control_id, self._control_id)
             refusal = outcome.ack.code if outcome.kind == "verdict" and outcome.ack else ""
-            if ours and answer.code == "AA" and refusal not in ("", *_ACCEPTED):
+            if ours and answer.code == "AA" and refusal not in ("", *ACCEPTED):
                 detail = "; ".join(filter(None, (outcome.detail, f"{refusal} came before it")))
                 outcome = outcome._replace(ack=answer, detail=detail)
                 self.clean = False
                 continue
             self.heard.append(answer)
-            accepted = outcome.ack is not None and outcome.ack.code in _ACCEPTED
+            accepted = outcome.ack is not None and outcome.ack.code in ACCEPTED
             if not (ours and accepted) and answer.control_id.rstrip(" ") not in self._earlier:
                 self.clean = False
         return outcome
