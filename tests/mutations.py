@@ -1746,8 +1746,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the look between the mark and the first byte", "delivery/lane.py",
-        "is refused\n            return\n        self.destination.sends",
-        "is refused\n            if self._marked is None:\n                return\n        self.destination.sends",
+        "is refused\n            return\n        if message.is_part",
+        "is refused\n            if self._marked is None:\n                return\n        if message.is_part",
         ("faults/test_silent_his.py", "faults/test_rebuild.py"),
     ),
     Mutation(
@@ -2218,8 +2218,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the last word of a HIS that the lane leaves", "delivery/lane.py",
-        "        self._link.listen()\n        self._later.take(self._his, self._link.heard)\n"
-        "        self._his = his\n",
+        "        self._link.listen()\n        self._take_heard()\n        self._his = his\n",
         "        self._his = his\n",
         ("delivery/test_new_settings.py",),
     ),
@@ -2267,13 +2266,13 @@ MUTATIONS = (
         ("delivery/test_parts.py",),
     ),
     Mutation(
-        "that a refusal before the first byte comes first", "mllp/link.py",
-        "            if any(isinstance(each, Ack", "            if False and any(isinstance(each, Ack",
+        "that what the HIS has said is heard before a part leaves", "delivery/lane.py",
+        "if message.is_part and self._hears", "if False and self._hears",
         ("delivery/test_parts.py",),
     ),
     Mutation(
-        "and costs no connection", "mllp/link.py",
-        'if failure.cause != "heard":', "if True:",
+        "that a refusal which is repeated rouses nobody", "delivery/later.py",
+        " and not kept.repeated)", ")",
         ("delivery/test_parts.py",),
     ),
     Mutation(

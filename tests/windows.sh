@@ -77,7 +77,7 @@ run() {
     tests=$!
     wait -n -p ended "$server" "$tests" || code=$?
     if [ "$ended" = "$server" ]; then  # nothing under Wine goes on without it, or ends
-        pkill -KILL --parent "$tests" || true
+        kill -KILL -- "-$tests" || true  # all of its group: what is left would hold the pipe
         wait "$tests" || true
         code=$SERVER_ENDED
     fi

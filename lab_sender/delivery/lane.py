@@ -164,7 +164,7 @@ class Lane:
     def _use(self, his: His) -> None:
         """Go by new settings from here on; over a new connection, where they lead elsewhere."""
         self._link.listen()
-        self._later.take(self._his, self._link.heard)
+        self._take_heard()
         self._his = his
         if self._link.use(his):
             self._troubles = 0
@@ -205,6 +205,8 @@ class Lane:
         if self._marked != message.id:
             self._mark(message)  # one more look: from now on a release is refused
             return
+        if message.is_part and self._hears_of_loss():
+            return
         self.destination.sends(self._number)
         self._beat(self._his.ack_timeout_s + self._his.application_ack_timeout_s)
         started_ms = self.destination.instants.now_ms()
@@ -235,12 +237,19 @@ class Lane:
             self._forget()
             self.destination.leave(self._number)
 
-    def _take_heard(self) -> None:
-        """Keep what the HIS has said beside its verdicts; what it takes back may change what leaves next."""
-        if self._later.take(self._his, self._link.heard):
+    def _take_heard(self) -> bool:
+        """Keep what the HIS has said beside its verdicts. True: it takes a delivery back, so nothing is marked."""
+        taken_back = self._later.take(self._his, self._link.heard)
+        if taken_back:
             self._take_mark_back()
             self._forget()
             self.destination.has_taken_back(self._number)
+        return taken_back
+
+    def _hears_of_loss(self) -> bool:
+        """Hear what the HIS has said until now, just before a part leaves: it may have taken back what was before."""
+        self._link.listen()
+        return self._take_heard()
 
     def _connect(self) -> bool:
         """Open the link; if that fails, wait before the next try. Nothing is charged to any message."""
@@ -276,8 +285,6 @@ class Lane:
         elif outcome.kind == "committed":
             self._later.committed_only(message.id)
             self._accepted(message, attempt, COMMIT_ONLY)
-        elif outcome.cause == "heard":
-            self._take_mark_back()
         elif outcome.kind == "not-sent":
             self._journal.minutes.count(self.destination.name, "not-sent", outcome.elapsed_ms)
             self._not_sent(outcome)

@@ -64,7 +64,7 @@ class LaterAnswers:
     def take(self, his: His, heard: list[Acknowledgement | Unreadable]) -> bool:
         """Keep these answers at their messages, the oldest first, and take them from the list.
 
-        True where the HIS has taken a delivery back by one of them.
+        True where the HIS has taken a delivery back by one of them that it had not said before.
         """
         unknown, taken_back, at_ms = 0, False, now_ms()
         while heard:
@@ -74,7 +74,7 @@ class LaterAnswers:
             else:
                 kept = self._record(partial(self._keep, his, ack, at_ms))
                 unknown += kept is None
-                taken_back = taken_back or (kept is not None and kept.contradicts)
+                taken_back = taken_back or (kept is not None and kept.contradicts and not kept.repeated)
             del heard[0]
         if unknown:
             say(logging.WARNING, "ack.foreign", answers=unknown)

@@ -88,10 +88,12 @@ def _up_to(messages: Iterator[Spooled], largest_bytes: int) -> Iterator[Spooled]
 
 
 def _spooled(rows: Result, destination: str) -> Iterator[Spooled]:
-    for *row, refused_before, attempts, created_ms, stands_on_other, crc32 in rows:
+    for *row, refused_before, attempts, created_ms, is_part, stands_on_other, crc32 in rows:
         if zlib.crc32(row[3]) != crc32:
             raise damaged(f"the bytes of message {row[0]} have changed")
         flags = bool(row[4]), bool(row[5]), bool(row[6])
         counted = row[7], row[8], bool(refused_before), attempts
-        told = destination, created_ms, bool(stands_on_other)
-        yield Spooled(row[0], row[1], row[2], row[3], *flags, *counted, *told)
+        yield Spooled(
+            row[0], row[1], row[2], row[3], *flags, *counted,
+            destination, created_ms, bool(is_part), bool(stands_on_other),
+        )  # fmt: skip

@@ -138,8 +138,8 @@ class Spooled(NamedTuple):
     """A message that waits for its delivery.
 
     `may_have_left`: a try had an unknown outcome. `refused_before`: a try ended in a refusal, charged or not.
-    `attempts`: how many tries the journal has. `created_ms`: when it was spooled. `stands_on_other`: its bytes
-    are only what had changed since something that the HIS has no more, so they are not to leave.
+    `attempts`: how many tries the journal has. `created_ms`: when it was spooled. `is_part`: its bytes are only what
+    had changed; `stands_on_other`: since something that the HIS has no more, so they are not to leave.
     """
 
     id: int
@@ -155,6 +155,7 @@ class Spooled(NamedTuple):
     attempts: int = 0
     destination: str = ""
     created_ms: int = 0
+    is_part: bool = False
     stands_on_other: bool = False
 
 

@@ -15,9 +15,9 @@ from typing import Literal
 from lab_sender.errors import LabSenderError
 
 Phase = Literal["resolve", "connect", "tls", "write", "ack"]
-Cause = Literal["", "aborted", "ended", "stale", "timeout", "heard"]
+Cause = Literal["", "aborted", "ended", "stale", "timeout"]
 """What of a failure others go by: we stopped it; the connection ended (closed, reset, lost), or an idle one had ended
-before; nothing came in time; the HIS has refused another message, which is to be heard first. Anything else is ""."""
+before; nothing came in time. Anything else is ""."""
 
 _OUT_OF_TIME = (TimeoutError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 """What OpenSSL's calls raise where time ran out; the latter two where just nothing was left of it."""

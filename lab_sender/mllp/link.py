@@ -18,7 +18,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
-from lab_sender.mllp.acknowledgement import ACCEPTED, Acknowledgement, Unreadable, usual_acceptance
+from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable, usual_acceptance
 from lab_sender.mllp.connection import Connection
 from lab_sender.mllp.failures import Cause, WireFailure, closed_at_once
 from lab_sender.mllp.framing import Frame, FrameError, FrameReader, Spoiled, frame
@@ -110,10 +110,9 @@ class Link:
     ) -> Outcome:
         """Send `body` once and wait for the verdict on `control_id`.
 
-        Connects if there is no connection; one that has gone stale is not replaced here. Where the HIS has refused
-        another message before the first byte, nothing is sent until that was taken from `heard`. `on_commit` is asked
-        when a CA came whether the application answer is awaited; without it a CA is final. Raises before anything is
-        sent what `frame` raises, and `frame.no-control-id`; later what `on_commit` raises, the connection closed.
+        Connects if there is no connection; one that has gone stale is not replaced here. `on_commit` is asked when a
+        CA came whether the application answer is awaited; without it a CA is final. Raises before anything is sent
+        what `frame` raises, and `frame.no-control-id`; later only what `on_commit` raises, the connection closed.
         """
         if not control_id:
             raise FrameError("frame.no-control-id", "a message without control id has no answer of its own")
@@ -121,8 +120,7 @@ class Link:
         try:
             connection = self._write(data)
         except WireFailure as failure:
-            if failure.cause != "heard":
-                self._ended(failure.cause)
+            self._ended(failure.cause)
             sent = failure.phase == "write" and not failure.nothing_left
             return _without_answer("unknown" if sent else "not-sent", failure)
         written_at = monotonic()
@@ -203,9 +201,6 @@ class Link:
             idle = self._idle()
             if idle is None:
                 raise _stale(self._where)
-            if any(isinstance(each, Acknowledgement) and each.code not in ACCEPTED for each in self.heard):
-                text = "it refuses what it had accepted; that comes first"
-                raise WireFailure("connect", "connect.heard", f"{self._where}: {text}", cause="heard")
             connection = idle
         if not self._may_send():
             raise WireFailure("connect", "connect.aborted", "stopped before the first byte", cause="aborted")

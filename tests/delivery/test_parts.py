@@ -119,8 +119,12 @@ def test_every_lane_reads_anew_what_it_has_read_ahead(journal: Journal) -> None:
             _until_final(journal)
         second._is_stale = False
         first._link.heard.append(read_acknowledgement(b"MSH|^~\\&|HIS\rMSA|AE|M1\r"))
-        first._take_heard()
+        assert first._take_heard()
         assert second._is_stale
+        second._is_stale = False
+        first._link.heard.append(read_acknowledgement(b"MSH|^~\\&|HIS\rMSA|AE|M1\r"))
+        assert not first._take_heard(), "it has said that before"
+        assert not second._is_stale
     assert _flags(journal) == {"M1": "AE"}
 
 
