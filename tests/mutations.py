@@ -2419,6 +2419,11 @@ MUTATIONS = (
         ("journal/test_verdicts.py",),
     ),
     Mutation(
+        "that no row of a batch is left out", "journal/sqlite/inserting.py",
+        "    db.executemany(sql, rows[whole:])\n", "    if not whole:\n        db.executemany(sql, rows)\n",
+        ("journal/test_journal.py",),
+    ),
+    Mutation(
         "that a row waits for who is writing, and stands on what he wrote", "journal/sqlite/held_read.py",
         "sqlite3.SQLITE_BUSY:", "None:",
         ("journal/test_held_read.py",),

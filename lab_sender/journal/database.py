@@ -192,6 +192,9 @@ class Store(Protocol):
         has no use for it.
         """
 
+    def insert(self, db: Db, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """Insert rows, in their order, by the statement that inserts one of such values."""
+
     def arriving(self, destinations: Collection[str]) -> AbstractContextManager[Db]:
         """Run a durable transaction that adds what has come to these; lanes go on beside it where they can.
 

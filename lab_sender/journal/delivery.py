@@ -126,21 +126,17 @@ class DeliveryBook(Ahead):
         `code` marks an acceptance that is not a plain AA or CA (`known`: the HIS said that it had it already;
         `commit-only`: a CA, and the application answer never came).
         """
-        values = {
-            "id": message.id,
-            "control_id": message.control_id,
-            "next_id": next_id,
-            "lane": lane,
-            "code": code,
-            "now_ms": now_ms(),
-        }
-        destination = message.destination
+        at_ms, destination = now_ms(), message.destination
         with self._store.lock:
-            if self._is_usual(message, attempt, code, next_id) and verdicts.append(
-                self._store, values | _try_of(message, attempt)
+            if (
+                next_id is not None
+                and self._is_usual(message, attempt, code)
+                and verdicts.append(self._store, message, attempt, next_id=next_id, lane=lane, at_ms=at_ms)
             ):
                 self._store.finished.add(message.source_id)
                 return True
+        ids = {"id": message.id, "control_id": message.control_id, "next_id": next_id}
+        values = ids | {"lane": lane, "code": code, "now_ms": at_ms}
         with acts.transaction(self._store, _ACKED, destination) as db:
             row = self._rows[destination]
             is_due = self._acceptances.is_due(db, message, code)
@@ -159,11 +155,10 @@ class DeliveryBook(Ahead):
                 self._closed.add(destination)
         return happened
 
-    def _is_usual(self, message: Spooled, attempt: Attempt, code: str, next_id: int | None) -> bool:
+    def _is_usual(self, message: Spooled, attempt: Attempt, code: str) -> bool:
         """Say whether an acceptance is a backlog's usual one: of a first try, and noted nowhere else."""
         return (
-            next_id is not None
-            and not code
+            not code
             and attempt.kind == "verdict"
             and message.attempts == 0
             and message.destination in self._closed
@@ -317,20 +312,5 @@ def _stands(db: Db, name: str, values: dict[str, object]) -> bool:
 
 
 def _insert_attempt(db: Db, message: Spooled, attempt: Attempt) -> None:
-    db.execute(_ATTEMPT, _try_of(message, attempt))
-
-
-def _try_of(message: Spooled, attempt: Attempt) -> dict[str, object]:
-    return {
-        "message_id": attempt.message_id,
-        "number": message.attempts + 1,
-        "started_ms": attempt.started_ms,
-        "kind": attempt.kind,
-        "phase": attempt.phase,
-        "code": attempt.code,
-        "detail": attempt.detail,
-        "ack_code": attempt.ack_code,
-        "ack": attempt.ack,
-        "foreign_ids": "\n".join(attempt.foreign_ids),
-        "elapsed_ms": attempt.elapsed_ms,
-    }
+    of = {"number": message.attempts + 1, "foreign_ids": "\n".join(attempt.foreign_ids)}
+    db.execute(_ATTEMPT, attempt._asdict() | of)

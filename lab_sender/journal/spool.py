@@ -114,7 +114,9 @@ class SpoolBook:
             rows.add(source)
         for name, values in rows.of.items():
             if values:
-                db.executemany(_SQL[name], values)
+                self._store.insert(db, _SQL[name], values)
+        if rows.again:
+            db.executemany(_SQL["again"], rows.again)
         if rows.messages:
             turns.part_patients(db, rows.messages[0][0], rows.messages[-1][0])
         returned = {"claim_ids": json.dumps([each.claim_id for each in new if each.claim_id <= last_returned])}
@@ -260,17 +262,16 @@ class _Rows:
         self.again: list[Mapping[str, object]] = []
         self.remarks: list[Sequence[object]] = []
         self.finished: set[int] = set()
-        self.of: dict[str, Sequence[Values]] = {
+        self.of: dict[str, Sequence[Sequence[object]]] = {
             "source": self.sources,
             "file": self.files,
             "owe": self.owed,
             "message": self.messages,
             "wire": self.wires,
             "order": self.orders,
-            "again": self.again,
             "remark": self.remarks,
         }
-        """The rows, by the statement that writes them."""
+        """The rows, by the statement that inserts one."""
 
     def add(self, source: NewSource) -> None:
         """Add a source and what hangs on it."""

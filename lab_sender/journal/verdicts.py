@@ -13,9 +13,10 @@ these two messages.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from lab_sender.journal.database import Db, Store
+from lab_sender.journal.rows import Attempt, Spooled
 from lab_sender.journal.statements import Statements
 
 _SQL: Final = Statements("verdicts")
@@ -26,9 +27,11 @@ LEFT: Final = _SQL["left"]
 _FOLD: Final = tuple(_SQL[name] for name in ("tries", "accepted", "marked", "folded"))
 
 
-def append(store: Store, values: dict[str, Any]) -> bool:
+def append(store: Store, message: Spooled, attempt: Attempt, *, next_id: int, lane: int, at_ms: int) -> bool:
     """Write the row; False: nothing is written, a transaction has to say what happened."""
-    return store.append(_APPEND, values)
+    foreign_ids = "\n".join(attempt.foreign_ids)
+    tried = attempt.started_ms, attempt.detail, attempt.ack_code, attempt.ack, foreign_ids, attempt.elapsed_ms
+    return store.append(_APPEND, (lane, at_ms, *tried, next_id, message.id, message.control_id))
 
 
 def are_there(db: Db) -> bool:

@@ -145,6 +145,18 @@ def test_spooling_is_idempotent_by_claim_id_and_keeps_the_order(journal: Journal
     assert [each.body for each in head(journal)[:1]] == [batch[0].messages[0].body]
 
 
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 64, 70])
+def test_a_batch_of_any_size_is_taken_in_its_order_with_all_that_hangs_on_it(journal: Journal, count: int) -> None:
+    names = [f"M{number:03}" for number in range(count)]
+    spool(journal, *names)
+    assert [each.control_id for each in head(journal, limit=100)] == names
+    assert [each.body for each in head(journal, limit=100)] == [entry(name).body for name in names]
+    files = "SELECT f.name FROM file f JOIN source s ON s.id = f.source_id ORDER BY s.id"
+    assert rows(journal, files) == [(f"C-{name}.json",) for name in names]
+    orders = "SELECT o.order_key FROM message_order o JOIN message m ON m.id = o.message_id ORDER BY m.id"
+    assert rows(journal, orders) == [(f"O-{name}",) for name in names]
+
+
 def test_a_batch_that_cannot_be_taken_leaves_nothing_of_itself(journal: Journal) -> None:
     spool(journal, "M1")
     with pytest.raises(Exception, match=r"(?i)unique"):

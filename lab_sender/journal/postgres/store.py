@@ -120,6 +120,10 @@ class PostgresStore:
         del sql, values
         return False
 
+    def insert(self, db: Db, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """Insert them one by one: they are sent without waiting for each."""
+        db.executemany(sql, rows)
+
     def arriving(self, destinations: Collection[str]) -> contextlib.AbstractContextManager[PostgresDb]:
         """Run a transaction that adds what has come, beside the lanes'; on the disk when the block has ended."""
         return self._transaction(Wanted("arrival", gates=destinations))

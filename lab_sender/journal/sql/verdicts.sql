@@ -4,9 +4,9 @@
 -- The acceptance of one message and the mark of the next one; both must be as the lane has read them, and what another
 -- row has accepted is not so any more.
 INSERT INTO verdict (message_id, next_id, lane, at_ms, started_ms, detail, ack_code, ack, foreign_ids, elapsed_ms)
-SELECT m.id, n.id, :lane, :now_ms, :started_ms, :detail, :ack_code, :ack, :foreign_ids, :elapsed_ms
-FROM message m JOIN message n ON n.id = :next_id
-WHERE m.id = :id AND m.control_id = :control_id AND m.state IN {message[acked].may}
+SELECT m.id, n.id, ?, ?, ?, ?, ?, ?, ?, ?
+FROM message m JOIN message n ON n.id = ?
+WHERE m.id = ? AND m.control_id = ? AND m.state IN {message[acked].may}
  AND n.state IN {message[sending].may} AND NOT EXISTS (SELECT 1 FROM verdict w WHERE w.message_id = n.id)
 ON CONFLICT (message_id) DO NOTHING;
 

@@ -31,6 +31,7 @@ from lab_sender.journal.sqlite.aside import SqliteAside
 from lab_sender.journal.sqlite.boot import boot_id
 from lab_sender.journal.sqlite.failures import mapped_errors, raise_mapped
 from lab_sender.journal.sqlite.held_read import HeldRead
+from lab_sender.journal.sqlite.inserting import insert_many
 from lab_sender.journal.sqlite.presence import Presence
 from lab_sender.journal.sqlite.reader import SqliteReader
 from lab_sender.journal.statements import Statements
@@ -146,6 +147,10 @@ class SqliteStore:
             self._appended += rows
             self._unflushed = self._unflushed or rows == 1
             return rows == 1
+
+    def insert(self, db: Db, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """Insert them, many by one statement."""
+        insert_many(db, sql, rows)
 
     def arriving(self, destinations: Collection[str]) -> Transaction:
         """Run a durable transaction: whoever writes is alone."""
