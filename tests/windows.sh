@@ -68,6 +68,14 @@ case ${1:-} in
     --run) shift ;;
     *) set -- -m pytest -p no:cacheprovider --timeout=300 --timeout-method=thread "$@" ;;
 esac
+end_what_is_left() {  # Wine's own services neither go on without its server nor end
+    local each
+    for each in /proc/[0-9]*; do
+        if [[ $(readlink "$each/exe") == *wine* ]] && grep -qzxF "WINEPREFIX=$WINEPREFIX" "$each/environ"; then
+            kill -KILL "${each#/proc/}" || true
+        fi
+    done 2>/dev/null
+}
 run() {
     local server tests ended code=0
     wineserver --kill || true
@@ -76,8 +84,9 @@ run() {
     timeout --kill-after=10 "${SECONDS_AT_MOST:-1800}" wine "$PYTHON/python.exe" "$@" </dev/null 2>&1 &
     tests=$!
     wait -n -p ended "$server" "$tests" || code=$?
-    if [ "$ended" = "$server" ]; then  # nothing under Wine goes on without it, or ends
+    if [ "$ended" = "$server" ]; then
         kill -KILL -- "-$tests" || true  # all of its group: what is left would hold the pipe
+        end_what_is_left
         wait "$tests" || true
         code=$SERVER_ENDED
     fi
