@@ -2271,6 +2271,23 @@ MUTATIONS = (
         ("delivery/test_parts.py",),
     ),
     Mutation(
+        "that what may have arrived keeps what is older of its test back, released with it",
+        "journal/sql/order_history.sql",
+        "    ELSE n.may_have_left OR n.left_before END\n   AND", "    ELSE FALSE END\n   AND",
+        ("journal/test_destinations.py",),
+    ),
+    Mutation(
+        "that what the HIS has keeps back a copy of what it never took, made with its own",
+        "journal/sql/order_history.sql",
+        "CASE WHEN :at_end THEN n.state = 'acked'", "CASE WHEN :at_end THEN n.state = 'spooled'",
+        ("journal/test_destinations.py",),
+    ),
+    Mutation(
+        "that what is taken back again once its case was closed is new", "journal/later_answers.py",
+        "bool(repeated and is_flagged)", "bool(repeated)",
+        ("delivery/test_parts.py",),
+    ),
+    Mutation(
         "that a refusal which is repeated rouses nobody", "delivery/later.py",
         " and not kept.repeated)", ")",
         ("delivery/test_parts.py",),

@@ -33,7 +33,7 @@ def keep(
     found = found or db.execute(_SQL["answered_before"], values).fetchone()
     if found is None:
         return None
-    message_id, state, source_id, count, repeated, is_kept = found
+    message_id, state, is_flagged, source_id, count, repeated, is_kept = found
     values["id"] = message_id
     if not is_kept and (count < _MOST or not repeated):
         db.execute(_SQL["answer"], values)
@@ -45,4 +45,4 @@ def keep(
             acts.record(db, this, "message.contradicted", code)
     elif code == "AA" and not is_former:
         tally.add(db, destination, "commit-only", -db.execute(_SQL["whole"], values).rowcount)
-    return LaterAnswer(message_id, contradicts, bool(repeated))
+    return LaterAnswer(message_id, contradicts, bool(repeated and is_flagged))

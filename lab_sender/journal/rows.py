@@ -198,7 +198,8 @@ class Attempt(NamedTuple):
 class LaterAnswer(NamedTuple):
     """An answer of the HIS that no try waited for: to which message, and what it did there.
 
-    `contradicts`: it takes back a delivery that the journal has. `repeated`: the same code has been kept already.
+    `contradicts`: it takes back a delivery that the journal has. `repeated`: the same code has done so already, and
+    nobody has closed that case.
     """
 
     message_id: int

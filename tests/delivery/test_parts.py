@@ -108,6 +108,29 @@ def test_what_is_next_in_line_goes_whole(journal: Journal, monkeypatch: pytest.M
         assert his.connections == 1 or when == "before the verdict", "what else it says of it would be lost"
 
 
+def test_what_is_taken_back_again_once_the_case_was_closed_is_new(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sending = journal.delivery.sending
+
+    def marked(message_id: int, *lane: int) -> bool:
+        happened = sending(message_id, *lane)
+        if message_id == 3 and not _flags(journal):
+            his.say(_says("AE", "M1"))
+        return happened
+
+    _deliver_base(journal)
+    journal.delivery.said_later(HIS, "M1", "AE", b"MSH", accepts=False)
+    journal.operator.dismiss(1, "the HIS has it")
+    monkeypatch.setattr(journal.delivery, "sending", marked)
+    _spool(journal, entry("M0"), _part())
+    with StandIn() as his, running(_lane(journal, his.port, _settings(pace_s=0.02))):
+        _until_final(journal)
+        assert [_is_whole(each) for each in his.received[1:]] == [True]
+    assert _flags(journal) == {"M1": "AE"}
+    assert [each.getMessage() for each in caplog.records].count("message.contradicted") == 1
+
+
 def test_every_lane_reads_anew_what_it_has_read_ahead(journal: Journal) -> None:
     """The base had gone over the connection of another one."""
     _spool(journal, entry("M1", order="F1"))

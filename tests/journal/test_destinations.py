@@ -11,6 +11,7 @@ import pytest
 from kit.core import entry, rows, source, states
 from kit.intake import plan
 
+from lab_sender.hl7.orders import OrderFact
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.intake.recognise import Recogniser
 from lab_sender.journal import (
@@ -418,8 +419,9 @@ def test_what_was_overtaken_at_one_is_released_at_the_other(journal: Journal) ->
 
 
 def test_messages_of_one_file_do_not_overtake_one_another(journal: Journal) -> None:
-    """Two reports of one order, both refused after they may have arrived: they go out again in their order."""
-    both = [entry(name, order="O", destination=ALPHA) for name in ("A1", "A2")]
+    """Two tests of one order, both refused after they may have arrived: they go out again in their order."""
+    tests = {"A1": "BLOOD", "A2": "URINE"}
+    both = [entry(each, orders=(OrderFact("O", test, "F", ""),), destination=ALPHA) for each, test in tests.items()]
     journal.spool.spooled([source("C1", *both)], ALPHA)
     for _ in both:
         message = _first(journal, ALPHA)
@@ -435,6 +437,29 @@ def test_messages_of_one_file_do_not_overtake_one_another(journal: Journal) -> N
     assert _numbers(outcome) == ([(1, "spooled"), (2, "spooled")], [])
     assert [(each.copy, each.control_id) for each in outcome.done] == [(3, "N1"), (4, "N2")]
     assert _waiting(journal, ALPHA) == ["N1", "N2"]
+
+
+def test_an_older_one_stays_where_the_newer_one_of_its_test_may_have_arrived(journal: Journal) -> None:
+    """A HIS that knows the newer one's id stores nothing when it comes again: the older one would be its last word."""
+    for number, kind in ((1, "refused"), (2, "unanswered")):
+        journal.spool.spooled([source(f"C{number}", entry(f"A{number}", order="O"))], ALPHA)
+        message = _first(journal, ALPHA)
+        if kind == "unanswered":
+            journal.delivery.unknown(message, _attempt(message, ""))
+        assert journal.delivery.quarantined(message, code=kind, reason="No.")
+    outcome = journal.operator.release_messages([1, 2])
+    assert _numbers(outcome) == ([(2, "spooled")], [(1, "release.overtaken")])
+    assert _waiting(journal, ALPHA) == ["A2"]
+
+
+def test_what_the_his_never_took_is_not_copied_beside_what_is_newer_there(journal: Journal) -> None:
+    """The copy of the newer one may be refused, or given up: the older one would be its last word."""
+    journal.spool.spooled([source("C1", entry("A1", order="O"))], ALPHA)
+    _refuse(journal, ALPHA)
+    journal.spool.spooled([source("C2", entry("A2", order="O"))], ALPHA)
+    _accept(journal, ALPHA)
+    outcome = journal.operator.resend_messages([1, 2], new_control_id=_ids(), restamp=with_control_id)
+    assert _numbers(outcome) == ([(2, "spooled")], [(1, "resend.overtaken")])
 
 
 def test_an_older_one_of_a_file_stays_where_the_newer_one_does(journal: Journal) -> None:

@@ -14,6 +14,7 @@ from kit.threads import at_work
 from lab_sender.agent.process import Agent
 from lab_sender.config.load import load
 from lab_sender.errors import LabSenderError
+from lab_sender.hl7.orders import OrderFact
 from lab_sender.journal import Attempt, Journal, NewMessage
 from lab_sender.mllp.standin.server import StandIn
 from lab_sender.operations.bulk import Bulk, Frozen, freeze, run, targets
@@ -141,9 +142,10 @@ def test_it_stops_between_two_transactions_and_goes_on(site: Installation, journ
 
 
 def test_two_of_an_order_that_may_have_arrived_are_never_parted(site: Installation, journal: Journal) -> None:
-    """Stopped between them, the older one would have overwritten the newer at the HIS."""
+    """Stopped between them, the older one would have gone out behind the newer."""
     names = [f"M{number:03}" for number in range(120)]
-    new = [entry(name, order="ONE" if number in (10, 70) else "") for number, name in enumerate(names)]
+    tests = {10: (OrderFact("ONE", "BLOOD", "F", ""),), 70: (OrderFact("ONE", "URINE", "F", ""),)}
+    new = [entry(n, **({"orders": tests[at]} if at in tests else {})) for at, n in enumerate(names)]
     journal.spool.spooled([source("C1", *new)], HIS)
     for message in head(journal, limit=200):
         if message.control_id in ("M010", "M070"):

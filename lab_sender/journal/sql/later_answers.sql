@@ -1,7 +1,7 @@
 -- What the HIS says of a message beside the verdicts of its tries.
 
 -- part: what_there_is
-SELECT m.id, m.state, m.source_id, (SELECT COUNT(*) FROM answer a WHERE a.message_id = m.id),
+SELECT m.id, m.state, m.contradicted <> '', m.source_id, (SELECT COUNT(*) FROM answer a WHERE a.message_id = m.id),
  EXISTS (SELECT 1 FROM answer a
   WHERE a.message_id = m.id AND a.code = :code AND (a.at_ms <> :at_ms OR a.ack <> :ack)),
  EXISTS (SELECT 1 FROM answer a WHERE a.message_id = m.id AND a.at_ms = :at_ms AND a.ack = :ack)
