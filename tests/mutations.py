@@ -2288,6 +2288,26 @@ MUTATIONS = (
         ("delivery/test_parts.py",),
     ),
     Mutation(
+        "that no result is left out for one of another specimen", "hl7/delta.py",
+        "if name in had and had[name].about == about else {}", "if name in had else {}",
+        ("hl7/test_delta.py", "intake/test_ledger.py"),
+    ),
+    Mutation(
+        "that what was told of another specimen is forgotten", "hl7/delta.py",
+        "if before is not None and before.about == about[name] else {}", "if before is not None else {}",
+        ("hl7/test_delta.py",),
+    ),
+    Mutation(
+        "that no part follows another patient's report of the order", "intake/recognise.py",
+        "each[-1].is_of_another(message.patient_key) or len", "len",
+        ("intake/test_ledger.py",),
+    ),
+    Mutation(
+        "that no part is made where more is on record than is looked back at", "intake/recognise.py",
+        " or len({entry.message for entry in each}) >= LONGEST\n", "\n",
+        ("intake/test_ledger.py",),
+    ),
+    Mutation(
         "that a refusal which is repeated rouses nobody", "delivery/later.py",
         " and not kept.repeated)", ")",
         ("delivery/test_parts.py",),

@@ -23,7 +23,7 @@ from lab_sender.hl7.stamp import with_control_id
 from lab_sender.ids import new_id
 from lab_sender.intake.corrections import contradictions, other_patient
 from lab_sender.intake.plan import Plan
-from lab_sender.journal import LedgerEntry, NewMessage, NewSource, ReadBefore
+from lab_sender.journal import LONGEST, LedgerEntry, NewMessage, NewSource, ReadBefore
 
 
 class Known(Protocol):
@@ -125,7 +125,11 @@ class _Judge:
                 return message._replace(state="quarantined", holds_orders=self._corrections.suspicious == "hold")
         if self._corrections.send == "changed" and message.built and message.body is not None:
             entries = [entry for each in history for entry in each if not entry.is_of_another(message.patient_key)]
-            is_known = all(entry.is_sure and not entry.waits for entry in entries)
+            is_known = all(entry.is_sure and not entry.waits for entry in entries) and not any(
+                each[-1].is_of_another(message.patient_key) or len({entry.message for entry in each}) >= LONGEST
+                for each in history
+                if each
+            )
             if entries and is_known and not batch.may_go_out_yet(message):
                 entries.sort(key=lambda entry: (entry.send_round, int(entry.message)))
                 if (bodies := batch.bodies_of(entries)) is not None:  # else nobody knows what the HIS has: all of it

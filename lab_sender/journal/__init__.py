@@ -39,6 +39,7 @@ from lab_sender.journal.next_step import next_step
 from lab_sender.journal.notes import note, note_his, noted, says_clean
 from lab_sender.journal.opening import leases_of, open_lane_store, open_leases, open_records, open_store
 from lab_sender.journal.operator import OperatorBook
+from lab_sender.journal.order_history import LONGEST
 from lab_sender.journal.rebuild import Original, RebuildBook
 from lab_sender.journal.reloads import Asked, ReloadBook, Reloaded
 from lab_sender.journal.retention import Due, OldFile, RetentionBook
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALERTS",
+    "LONGEST",
     "SCHEMA_VERSION",
     "ActRejected",
     "Address",

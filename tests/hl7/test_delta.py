@@ -42,16 +42,22 @@ CASES = {
     "a new one": ([FIRST], [NOTE, A, B, C, SPM], [NOTE, C, SPM]),
     "a changed one": ([FIRST], [NOTE, ("A", "9"), B, SPM], [NOTE, ("A", "9"), SPM]),
     "a changed note": ([FIRST], [NOTE, A, ("B", "2", "another"), SPM], [NOTE, ("B", "2", "another"), SPM]),
-    "a note less": ([FIRST], [A, ("B", "2")], [("B", "2")]),
+    "a note less": ([FIRST], [A, ("B", "2"), SPM], [("B", "2"), SPM]),
     "nothing changed: all": ([FIRST], [NOTE, A, B, SPM], [NOTE, A, B, SPM]),
     "nothing but the OBR and the specimen: all": ([FIRST], [A, B, "SPM|1|||PLAS"], [A, B, "SPM|1|||PLAS"]),
+    "another specimen, and a new one: all": ([FIRST], [A, B, C, "SPM|1|||PLAS"], [A, B, C, "SPM|1|||PLAS"]),
+    "no specimen any more, and a new one: all": ([FIRST], [A, B, C], [A, B, C]),
+    "a specimen that was told before another one: all of what that has": (
+        [FIRST, message((obr(), [A, "SPM|1|||PLAS"]))], [B, A, "SPM|1|||PLAS"], [B, "SPM|1|||PLAS"],
+    ),
     "one is gone: all": ([FIRST], [A, C], [A, C]),
     "never sent: all": ([], [NOTE, A, B, SPM], [NOTE, A, B, SPM]),
-    "told in parts": ([FIRST, message((obr(), [("A", "9"), C]))], [("A", "9"), B, C, ("D", "4")], [("D", "4")]),
-    "there and back": ([FIRST, message((obr(), [("A", "9")]))], [A, B], [A]),
+    "told in parts": ([FIRST, message((obr(), [("A", "9"), C, SPM]))], [("A", "9"), B, C, ("D", "4"), SPM],
+                      [("D", "4"), SPM]),
+    "there and back": ([FIRST, message((obr(), [("A", "9"), SPM]))], [A, B, SPM], [A, SPM]),
     "lines of one text": ([message((obr(), [("T", "x"), ("T", "y")]))], [("T", "x"), ("T", "z"), A],
                           [("T", "x"), ("T", "z"), A]),
-    "bytes that are no text": ([FIRST], [A, B, ("C", "\xe9\xff")], [("C", "\xe9\xff")]),
+    "bytes that are no text": ([FIRST], [A, B, ("C", "\xe9\xff"), SPM], [("C", "\xe9\xff"), SPM]),
 }  # fmt: skip
 
 
@@ -60,6 +66,16 @@ def test_what_is_sent(case):
     earlier, now, expected = CASES[case]
     later = obr(time="20240102")
     assert changed_only(message((later, now)), earlier) == message((later, expected))
+
+
+@pytest.mark.parametrize("place", range(5, 30))
+def test_an_order_that_is_described_otherwise_stays_whole(place):
+    """As by OBR-7: what has the same value at another time is another result."""
+    fields = obr().split("|") + [""] * 10
+    fields[place] += "X"
+    now = message(("|".join(fields), [A, B, C]))
+    part = message(("|".join(fields), [C]))
+    assert changed_only(now, [message((obr(), [A, B]))]) == (part if place in (22, 25) else now)
 
 
 def test_each_order_by_itself():

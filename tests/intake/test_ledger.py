@@ -17,7 +17,7 @@ from lab_sender.hl7.stamp import with_control_id
 from lab_sender.ids import new_id
 from lab_sender.intake.compose import Composer
 from lab_sender.intake.recognise import Recogniser
-from lab_sender.journal import ActRejected, Attempt, Journal, NewFile, NewMessage, NewSource, View
+from lab_sender.journal import LONGEST, ActRejected, Attempt, Journal, NewFile, NewMessage, NewSource, View
 from lab_sender.readers import read
 
 T1, T2, T3 = "2024-01-03T10:00:00+00:00", "2024-01-03T11:00:00+00:00", "2024-01-03T12:00:00+00:00"
@@ -367,6 +367,47 @@ def test_of_two_orders_each_is_compared_with_its_own_last_message(journal: Journ
         desk.accept()
     (message,) = desk.take(both(T3, "1", "300"))
     assert _tests(message) == ["Hb", "Hb", "PLT"]
+
+
+def test_of_another_specimen_all_is_sent(journal: Journal) -> None:
+    """What has the same value as in the one before is a result of its own."""
+    desk = Desk(journal, send="changed", suspicious="send")
+
+    def taken(collected: str, **values: str) -> bytes:
+        report = json.loads(lab(T1, **values))
+        report["orders"][0]["collected"] = collected
+        return json.dumps(report).encode()
+
+    desk.take(taken("2024-01-01T08:00:00+01:00", K="4.1", Na="140"))
+    desk.accept()
+    (message,) = desk.take(taken("2024-01-01T10:00:00+01:00", K="4.1", Na="140", Lac="9"))
+    assert _tests(message) == ["K", "Na", "Lac"]
+
+
+def test_once_the_order_was_another_patients_all_is_sent(journal: Journal) -> None:
+    """A HIS that goes by the order's number alone has the other one's values now."""
+    desk = Desk(journal, send="changed", suspicious="send")
+    for each in (lab(T1, Hb="14", PLT="3", patient_id="A"), lab(T2, Hb="20", PLT="3", patient_id="B")):
+        desk.take(each)
+        desk.accept()
+    (message,) = desk.take(lab(T3, Hb="14", PLT="4", patient_id="A"))
+    assert _tests(message) == ["Hb", "PLT"]
+    desk.accept()
+    (message,) = desk.take(lab("2024-01-04T00:00:00+00:00", Hb="14", PLT="5", patient_id="A"))
+    assert _tests(message) == ["PLT"]
+
+
+def test_where_more_is_on_record_than_is_looked_back_at_all_is_sent(journal: Journal) -> None:
+    """Another order's messages may reach further back: what they say of this one is not the last word."""
+    desk = Desk(journal, send="changed", suspicious="send")
+    for number in range(LONGEST - 1):
+        desk.take(lab(T1, "corrected", Hb=(str(number), "corrected"), PLT="3"))
+        desk.accept()
+    (message,) = desk.take(lab(T1, "corrected", Hb=("99", "corrected"), PLT="3"))
+    assert _tests(message) == ["Hb"]
+    desk.accept()
+    (message,) = desk.take(lab(T1, "corrected", Hb=("100", "corrected"), PLT="3"))
+    assert _tests(message) == ["Hb", "PLT"]
 
 
 def test_after_an_unknown_fate_all_is_sent(journal: Journal) -> None:

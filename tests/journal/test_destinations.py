@@ -440,7 +440,7 @@ def test_messages_of_one_file_do_not_overtake_one_another(journal: Journal) -> N
 
 
 def test_an_older_one_stays_where_the_newer_one_of_its_test_may_have_arrived(journal: Journal) -> None:
-    """A HIS that knows the newer one's id stores nothing when it comes again: the older one would be its last word."""
+    """A HIS that knows the newer one's id stores nothing when it comes again: the older would be its last word."""
     for number, kind in ((1, "refused"), (2, "unanswered")):
         journal.spool.spooled([source(f"C{number}", entry(f"A{number}", order="O"))], ALPHA)
         message = _first(journal, ALPHA)
