@@ -126,6 +126,8 @@ def dismissed(db: Db, this: Act, message: Facts, why: str) -> str:
         acts.record(db, this, "message.dismissed", why, answer="dismissed")
         return "dismissed"
     if db.execute(_SQL["contradiction_closed"], {"id": message.id}).rowcount:
+        if order_history.overtaken_by(db, message.id, at_end=True) is not None:
+            db.execute(_SQL["taken_back"], {"id": message.id})  # closed for the newer one: this may not be there
         acts.record(db, this, "message.contradiction-closed", why, answer="acked")
         return "acked"
     raise not_to_be_dismissed(message)

@@ -397,6 +397,28 @@ def test_once_the_order_was_another_patients_all_is_sent(journal: Journal) -> No
     assert _tests(message) == ["PLT"]
 
 
+def test_what_was_taken_back_and_closed_for_a_newer_report_is_no_base(journal: Journal) -> None:
+    desk = Desk(journal, send="changed", suspicious="send")
+    (first,) = desk.take(lab(T1, Hb="14", PLT="3"))
+    desk.accept()
+    journal.delivery.said_later(HIS, str(first.control_id), "AE", b"MSH", accepts=False)
+    desk.take(lab(T2, PLT="4"))
+    desk.accept()
+    journal.operator.dismiss(1, "reported anew")
+    (message,) = desk.take(lab(T3, Hb="14", PLT="5"))
+    assert _tests(message) == ["Hb", "PLT"]
+
+
+def test_what_was_taken_back_and_is_there_after_all_is_a_base(journal: Journal) -> None:
+    desk = Desk(journal, send="changed", suspicious="send")
+    (first,) = desk.take(lab(T1, Hb="14", PLT="3"))
+    desk.accept()
+    journal.delivery.said_later(HIS, str(first.control_id), "AE", b"MSH", accepts=False)
+    journal.operator.dismiss(1, "the HIS has it")
+    (message,) = desk.take(lab(T3, Hb="14", PLT="5"))
+    assert _tests(message) == ["PLT"]
+
+
 def test_where_more_is_on_record_than_is_looked_back_at_all_is_sent(journal: Journal) -> None:
     """Another order's messages may reach further back: what they say of this one is not the last word."""
     desk = Desk(journal, send="changed", suspicious="send")

@@ -8,7 +8,7 @@ WHERE id = :id AND state IN {message[dismissed].may};
 UPDATE message SET contradicted = '' WHERE id = :id AND contradicted <> '';
 
 -- name: taken_back
--- The HIS has not got it, whatever becomes of the copy.
+-- The HIS has not got it, or need not have it.
 UPDATE message_order SET is_sure = FALSE WHERE message_id = :id;
 
 -- name: resent
