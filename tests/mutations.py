@@ -2313,6 +2313,11 @@ MUTATIONS = (
         ("intake/test_ledger.py",),
     ),
     Mutation(
+        "that what has no patient holds its orders, where patients are held", "journal/queue.py",
+        "if holder.holds or not by_patient:", "if holder.holds or after_quarantine == \"hold-order\":",
+        ("journal/test_journal.py",),
+    ),
+    Mutation(
         "that a refusal which is repeated rouses nobody", "delivery/later.py",
         " and not kept.repeated)", ")",
         ("delivery/test_parts.py",),

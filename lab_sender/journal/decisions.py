@@ -69,10 +69,12 @@ def may_be_copied(db: Db, message: Facts, *, force: bool, together: Collection[i
     newer = order_history.overtaken_by(db, message.id, at_end=True, together=together)
     if newer is not None and not force:  # said first: --force goes past both
         given_up = f" Message {message.id} is {WORDS[message.state]}." if message.state in NOT_COPIED else ""
+        before_it = message.state == "quarantined" and order_history.in_the_way(db, message.id) is None
+        first = f"`lab-sender release {message.id}` sends this one before it" if before_it else "Resend that one"
         raise ActRejected(
             "resend.overtaken",
             f"message {newer}, delivered since or waiting, speaks about the same order and is newer.{given_up}",
-            hint="Resend that one, or use --force if you are sure.",
+            hint=f"{first}, or use --force if you are sure.",
         )
     if message.state in NOT_COPIED and not force:
         raise not_to_be_copied(message, hint="Use --force if it is to be sent all the same.")

@@ -141,10 +141,11 @@ def _waiting(
     for line in _lines(db.execute(_SQL["waiting"], {"destination": destination})):
         while holders and holders[0].id < line.id:
             holder = holders.popleft()
-            if holder.holds or after_quarantine == "hold-order":
-                _held(orders, holder.orders, holder.id)
-            if after_quarantine == "hold-patient" and holder.patient:
+            by_patient = after_quarantine == "hold-patient" and holder.patient != ""
+            if by_patient:
                 _held(patients, (holder.patient,), holder.id)
+            if holder.holds or not by_patient:  # with `continue`, only those that hold are asked for
+                _held(orders, holder.orders, holder.id)
         by = [orders[key] for key in line.orders if key in orders]
         by += [patients[line.patient]] if line.patient in patients else []
         if by:

@@ -280,6 +280,30 @@ def test_what_a_quarantined_message_holds_back(journal: Journal, after: str, exp
     assert waiting(journal, after) == ["B", "C", "D"]
 
 
+@pytest.mark.parametrize("after", ["hold-order", "hold-patient"])
+def test_of_nobody_known_a_quarantined_message_holds_its_orders_back(journal: Journal, after: str) -> None:
+    new = [entry(name, order=order) for name, order in (("A", "X"), ("B", "X"), ("C", "Y"))]
+    journal.spool.spooled([source(f"C-{each.control_id}", each) for each in new], HIS)
+    _refuse(journal, "A")
+    assert waiting(journal, after) == ["C"]
+
+
+@pytest.mark.parametrize("after", ["hold-order", "continue"])
+def test_what_may_go_out_before_a_newer_one_is_released_and_not_copied(journal: Journal, after: str) -> None:
+    """The next step that is named is one that is taken."""
+    spool(journal, "A")
+    _refuse(journal, "A")
+    journal.spool.spooled([source("C2", entry("B", order="O-A"))], HIS)
+    if after == "continue":
+        _refuse(journal, "B")
+        journal.operator.release(2)
+    with pytest.raises(ActRejected) as rejected:
+        journal.operator.resend(1, new_control_id="N", restamp=with_control_id)
+    assert rejected.value.hint == "`lab-sender release 1` sends this one before it, or use --force if you are sure."
+    journal.operator.release(1)
+    assert waiting(journal) == ["A", "B"]
+
+
 @pytest.mark.parametrize(
     ("after", "expected"),
     [("continue", ["B", "C", "D"]), ("hold-order", ["B", "C", "D"]), ("hold-patient", [])],
