@@ -193,7 +193,7 @@ def reason_of(entry: Entry) -> str:
 
 def _facts(story: Story) -> list[tuple[str, str]]:
     final = "" if story.state in ("spooled", "sending") else wording.fine_clock(story.final_ms)
-    unknown = story.state != "acked" and story.may_have_left
+    arrived = " or ".join(story.may_have_arrived)
     return [
         ("control id", story.control_id or ""),
         ("to", story.destination or "" if names_destinations() else ""),
@@ -208,7 +208,7 @@ def _facts(story: Story) -> list[tuple[str, str]]:
         ("same as", f"message {story.same_as}" if story.same_as is not None else ""),
         ("replaces", f"message {story.replaces}" if story.replaces is not None else ""),
         *_elsewhere(story),
-        ("may have arrived", "yes: an attempt ended without an answer" if unknown else ""),
+        ("may have arrived", f"yes: ask the HIS team for control id {arrived}" if arrived else ""),
         ("next", story.next_step or ""),
         ("waits behind", f"message {story.held_by}, in quarantine" if story.held_by is not None else ""),
     ]

@@ -20,6 +20,7 @@ import click
 
 from lab_sender.cli import screen
 from lab_sender.cli.arguments import who
+from lab_sender.cli.said import may_have_arrived
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations import wording
 
@@ -103,6 +104,7 @@ def do(
     ctx.exit(ExitCode.NO if stays or did.left else ExitCode.DONE)
 
 
+_ASK_OF_EACH = "ask the HIS team for their control ids. `lab-sender show ID` has that of each."
 _DONE = {"release": "released", "rebuild": "rebuilt", "resend": "sent again", "dismiss": "given up"}
 
 
@@ -112,9 +114,12 @@ def _show(frozen: Frozen, facts: Callable[[Target], str]) -> None:
     installation = click.get_current_context().obj
     click.echo(f"{_things(frozen)} {_WILL[frozen.act]}:")
     for each in bulk.targets(installation, frozen, most=_SHOWN):
-        click.echo(f"  {each.what}  {facts(each)}")
+        arrived = may_have_arrived(each) if frozen.act == "dismiss" else ""
+        click.echo(f"  {each.what}  {'; '.join(filter(None, (facts(each), arrived)))}")
     if frozen.count > _SHOWN:
         click.echo(f"  ... and {frozen.count - _SHOWN} more")
+    if frozen.act == "dismiss" and frozen.may_have_arrived:
+        click.echo(f"{frozen.may_have_arrived} of them may have arrived: {_ASK_OF_EACH}")
     if frozen.stays:
         number = len(frozen.stays)
         click.echo(f"{number} will not:")
@@ -140,6 +145,9 @@ def _show_sum(did: Bulk) -> None:
     parts += [f"{len(did.rejected)} not"] * bool(did.rejected)
     parts += [f"{len(did.left)} not begun: it was stopped"] * bool(did.left)
     click.echo(f"{', '.join(parts)}.")
+    arrived = sum(bool(each.target and each.target.may_have_arrived) for each in did.done)
+    if did.act == "dismiss" and arrived:
+        click.echo(f"{arrived} of them may have arrived: {_ASK_OF_EACH}")
     if did.left:
         click.echo(f"  the first that is left: {did.left[0]}")
 

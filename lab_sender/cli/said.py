@@ -52,6 +52,8 @@ def _said(act: Act) -> str:
             return f"{what} is resent as message {act.new_message}, control id {act.new_control_id}"
         case "dismiss", "contradiction-closed":
             return f"{what} stays delivered; that the HIS took it back is closed"
+        case "dismiss", _ if act.target is not None and act.target.may_have_arrived:
+            return f"{what} is given up: it is not sent again, and its file is kept; {may_have_arrived(act.target)}"
         case "dismiss", _:
             return f"{what} is given up: it is not sent, and its file is kept"
         case "hold", _:
@@ -65,6 +67,12 @@ def _said(act: Act) -> str:
         case _, "was-not-held":
             return f"{what} was not held"
     return f"{what} goes on{held}"
+
+
+def may_have_arrived(target: Target) -> str:
+    """Say by what the HIS team finds out whether it has a message; "" where it cannot have it."""
+    ids = " or ".join(target.may_have_arrived)
+    return screen.visible(f"it may have arrived: ask the HIS team for control id {ids}") if ids else ""
 
 
 def facts(target: Target) -> str:

@@ -7,7 +7,9 @@ Never: shows a message's bytes except through `wire`.
 
 from __future__ import annotations
 
+import json
 import zlib
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from lab_sender.journal import queue
@@ -85,3 +87,14 @@ class Story:
     def former_ids(self, message_id: int) -> list[str]:
         """Return the control ids under which a message that was rebuilt may have left before."""
         return [row[0] for row in self._reader.rows(_SQL["former_ids"], {"message_id": message_id})]
+
+    def may_have_arrived(self, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        """Return the control ids to ask the HIS for, the newest last, of those of these messages that it may have."""
+        rows = self._reader.rows(_SQL["may_have_arrived"], {"ids": json.dumps(list(ids))})
+        found: dict[int, list[str]] = {number: [] for number, _, _, _ in rows}
+        if before := [number for number, _, _, left_before in rows if left_before]:
+            for number, control_id in self._reader.rows(_SQL["former_ids_of"], {"ids": json.dumps(before)}):
+                found[number].append(control_id)
+        for number, control_id, is_now, _ in rows:
+            found[number] += [control_id] * bool(is_now)
+        return {number: tuple(each) for number, each in found.items()}

@@ -34,6 +34,9 @@ class Target(Named, frozen=True):
     control_id: Annotated[str | None, about("Its MSH-10 before the act; null: never built.")]
     orders: Annotated[tuple[str, ...], about("The orders that it speaks of: number^authority.")]
     received_ms: Annotated[Instant, about("When it was received, in ms since 1970 UTC.")]
+    may_have_arrived: Annotated[
+        tuple[str, ...], about("The HIS may have it, for a try ended without an answer: the control ids to ask for.")
+    ]
 
 
 class Act(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/act/1"):
@@ -133,6 +136,7 @@ def dismiss(installation: Installation, word: str, why: str, *, who: str, to: Se
             surely(partial(book.dismiss_file, what.file_id, why, who=who))
         else:
             state = surely(partial(book.dismiss, what.id, why, who=who))
+            what = target_of(installation, f"id:{what.id}")  # a try may have ended meanwhile
     result: Result = "contradiction-closed" if state == "acked" else "given-up"
     return done_to("dismiss", who, what, result, agent_runs=installation.agent_runs())
 
@@ -171,17 +175,19 @@ def target_of(installation: Installation, word: str, to: Sequence[str] = ()) -> 
     """Find what a word means. Raises LabSenderError, also where it fits more than one thing."""
     with installation.view() as view:
         line = named.find(view, word, known_to(installation.config, view, to))
-        return target(line, [] if line.message_id is None else view.orders(line.message_id))
+        if line.message_id is None:
+            return target(line)
+        return targets_of(view, [line.message_id])[line.message_id]
 
 
 def targets_of(view: View, ids: Sequence[int]) -> dict[int, Target]:
     """Return messages, by id, as people know them."""
-    orders = view.orders_of(ids)
-    lines = view.these(ids)
-    return {line.message_id: target(line, orders.get(line.message_id, ())) for line in lines if line.message_id}
+    orders, arrived = view.orders_of(ids), view.may_have_arrived(ids)
+    lines = [(line.message_id, line) for line in view.these(ids) if line.message_id]
+    return {number: target(line, orders.get(number, ()), arrived.get(number, ())) for number, line in lines}
 
 
-def target(line: Line, orders: Sequence[str]) -> Target:
+def target(line: Line, orders: Sequence[str] = (), may_have_arrived: Sequence[str] = ()) -> Target:
     """Return a line of the journal as what an act is done to."""
     return Target(
         ref=named.ref_of(line),
@@ -193,6 +199,7 @@ def target(line: Line, orders: Sequence[str]) -> Target:
         control_id=line.control_id or None,
         orders=tuple(orders),
         received_ms=line.created_ms,
+        may_have_arrived=tuple(may_have_arrived),
     )
 
 
@@ -200,7 +207,7 @@ def unknown(message_id: int) -> Target:
     """Return a message of which nothing is known any more."""
     return Target(
         ref=str(message_id), id=message_id, file_id=0, file="", place=None, destination=None, control_id=None,
-        orders=(), received_ms=0,
+        orders=(), received_ms=0, may_have_arrived=(),
     )  # fmt: skip
 
 

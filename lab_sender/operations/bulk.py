@@ -46,6 +46,9 @@ class Frozen(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/bulk-preview/
     ]
     files: Annotated[tuple[int, ...], about("The files that could not be read, the oldest first.")]
     stays: Annotated[tuple[Rejected, ...], about("What it will not be done to, and why.")]
+    may_have_arrived: Annotated[
+        int, about("How many of the messages the HIS may have: a try of them ended without an answer.")
+    ] = 0
 
     @property
     def count(self) -> int:
@@ -92,10 +95,11 @@ def freeze(
         elif chosen is None:
             chosen = chosen_by_words(installation, view, act, words, to, all_destinations=all_destinations)
         weighed = weigh(installation, view, act, chosen, force=force, everywhere=all_destinations)
+        arrived = len(view.may_have_arrived([*itertools.chain.from_iterable(weighed.groups)]))
     groups = weighed.groups
     if all_destinations and groups:
         groups = (tuple(itertools.chain.from_iterable(groups)),)  # all of a file in one transaction
-    return Frozen(act, new_id(), force, all_destinations, groups, weighed.files, weighed.stays)
+    return Frozen(act, new_id(), force, all_destinations, groups, weighed.files, weighed.stays, arrived)
 
 
 def targets(installation: Installation, frozen: Frozen, *, most: int) -> tuple[Target, ...]:
@@ -177,6 +181,8 @@ class _Step:
             if not self._installation.agent_runs():
                 self._end_interrupted(ids, run)
         outcome = surely(partial(self._outcome, ids), act_id)
+        if self._frozen.act == "dismiss":  # a try may have ended meanwhile
+            before |= targets_of(self._view, ids)
         done = [
             self._done(
                 before[each.message],

@@ -201,4 +201,4 @@ def file_target(view: View, source_id: int) -> Target:
     """Return a file that could not be read as people know it."""
     line = view.file(source_id)
     assert line is not None
-    return target(line, ())
+    return target(line)

@@ -47,6 +47,8 @@ OF_PATIENTS: Final = frozenset(
 """The fields of documents that hold, or may hold, what is of a patient: names of files and the HIS's words too."""
 _MAY_QUOTE: Final = ("reason", "next_step")
 """Fields that may name the message by its control id."""
+_SEVERAL_IDS: Final = "may_have_arrived"
+"""A field that holds control ids."""
 _SAID_OPENLY: Final = "operator"
 """Whose reason for a hold was asked for as one without patient data."""
 PERSONS: Final = ("viewer", "operator", "admin")
@@ -98,6 +100,8 @@ class Visitor(Struct, frozen=True):
             }
             if "hold_reason" in document:
                 shown["hold_reason"] = self.hold_reason(document.get("hold"), document["hold_reason"])
+            if isinstance(ids := document.get(_SEVERAL_IDS), list | tuple):
+                shown[_SEVERAL_IDS] = [self.shown_id(each) for each in ids]
             theirs = document.get("control_id")
             if theirs and not is_ours(theirs):
                 shown["control_id"] = MASK

@@ -124,6 +124,10 @@ class Elsewhere(Value, frozen=True):
 class Story(Entry, frozen=True, tag_field=FORMAT, tag="lab-sender/story/1"):
     """What `show` has of a message, or of a file that could not be read."""
 
+    may_have_arrived: Annotated[
+        tuple[str, ...],
+        about("Not delivered, but the HIS may have it: the control ids to ask for."),
+    ]
     next_step: Annotated[str | None, about("What to do about it.")]
     held_by: Annotated[int | None, about("The message in quarantine behind which it waits.")]
     elsewhere: Annotated[tuple[Elsewhere, ...], about("The messages for other destinations that are of its report.")]
@@ -147,6 +151,7 @@ def story(installation: Installation, word: str, *, to: Sequence[str] = (), raw:
         wire = view.wire(number) if raw and number is not None else None
         return Story(
             **asdict(entry_of(installation, line)),
+            may_have_arrived=_may_have_arrived(view, line),
             next_step=_next_step(line) or None,
             held_by=None if number is None else _held_by(installation, view, line),
             elsewhere=_elsewhere(installation, view, line),
@@ -159,6 +164,12 @@ def story(installation: Installation, word: str, *, to: Sequence[str] = (), raw:
             his_words=line.his_words or None if raw else UNSET,
             message=(text_of(wire) if wire is not None else None) if raw else UNSET,
         )
+
+
+def _may_have_arrived(view: View, line: Line) -> tuple[str, ...]:
+    if line.message_id is None or line.state in ("acked", "sending"):
+        return ()
+    return view.may_have_arrived([line.message_id]).get(line.message_id, ())
 
 
 def _held_by(installation: Installation, view: View, line: Line) -> int | None:

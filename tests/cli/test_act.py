@@ -2,13 +2,14 @@
 
 import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 
 import pytest
 from kit.core import HIS, entry, source
 
-from lab_sender.journal import Journal
+from lab_sender.journal import Attempt, Journal
 
 
 @pytest.fixture
@@ -84,6 +85,51 @@ def test_dismiss(refused):
     assert told["events"][0]["who"]
     with refused.agent():
         refused.until((refused.outbox / "quarantine" / "dismissed" / "a.hl7").exists)
+
+
+@pytest.fixture
+def unanswered(here):
+    """Messages 1 and 2 are in quarantine and had no answer; 3 was never sent."""
+    (here.outbox / ".lab-sender").mkdir(parents=True)
+    with contextlib.closing(Journal(here.outbox / ".lab-sender" / "journal.db", who="test")) as journal:
+        journal.spool.spooled([source("C1", entry("A1"), entry("A2"), entry("A3"))], HIS)
+        for message in journal.delivery.head(HIS, limit=2, after_quarantine="continue"):
+            journal.delivery.sending(message.id)
+            journal.delivery.unknown(message, Attempt(message.id, 5, "unknown", "ack", "ack.timeout", ""))
+            journal.delivery.quarantined(message, code="unanswered", reason="No answer.")
+    return here
+
+
+def test_what_is_given_up_and_may_have_arrived_is_to_be_asked_for(unanswered):
+    """It was sent: whoever gives it up must not believe that the HIS has nothing."""
+    told = " ".join(unanswered("dismiss", "1", "--why", "x").stdout.split())
+    assert "message 1 is given up: it is not sent again, and its file is kept" in told
+    assert "it may have arrived: ask the HIS team for control id A1" in told
+    assert "ask the HIS team for control id A1" in " ".join(unanswered("show", "1").stdout.split())
+    told = unanswered("dismiss", "3", "--why", "x").stdout
+    assert "it is not sent, and its file is kept" in told
+    assert "arrived" not in told
+    assert "arrived" not in unanswered("show", "3").stdout
+    assert unanswered.json("dismiss", "2", "--why", "x")["target"]["may_have_arrived"] == ["A2"]
+
+
+def test_of_many_that_are_given_up_those_are_named_that_may_have_arrived(unanswered):
+    told = " ".join(unanswered("dismiss", "--all", "--since", "1h", "--dry-run").stdout.split())
+    assert "ask the HIS team for control id A1" in told
+    assert "2 of them may have arrived: ask the HIS team for their control ids." in told
+    assert "arrived" not in unanswered("release", "--all", "--dry-run").stdout
+    told = unanswered("dismiss", "--all", "--since", "1h", "--why", "x", "--count", "3").stdout
+    told = " ".join(told.split("3 given up.")[1].split())
+    assert told == (
+        "2 of them may have arrived: ask the HIS team for their control ids. `lab-sender show ID` has that of each."
+    )
+
+
+def test_what_may_have_arrived_before_it_was_built_anew_is_asked_for_under_both_ids(unanswered):
+    with contextlib.closing(sqlite3.connect(unanswered.outbox / ".lab-sender" / "journal.db")) as db, db:
+        db.execute("UPDATE message SET left_before = TRUE, control_id = 'B1' WHERE id = 1")
+        db.execute("INSERT INTO former_id (destination, control_id, message_id) VALUES ('his', 'A1', 1)")
+    assert "control id A1 or B1 (" in " ".join(unanswered("dismiss", "1", "--why", "x").stdout.split())
 
 
 def test_what_waits_says_what_for(refused):

@@ -138,7 +138,7 @@ def test_an_act_says_what_it_was_done_to_and_what_came_of_it(site: Here) -> None
     assert release["target"] == {
         "ref": "2", "id": 2, "file_id": 2, "file": "b.hl7", "place": "message 1", "control_id": "B1",
         "destination": "his",
-        "orders": ["R-1^"], "received_ms": said(site, "show", 2)["received_ms"],
+        "orders": ["R-1^"], "received_ms": said(site, "show", 2)["received_ms"], "may_have_arrived": [],
     }  # fmt: skip
     assert said(site, "release", "file:3")["result"] == "read-again"
     assert said(site, "dismiss", 3, "--why", "x")["result"] == "given-up"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import re
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from starlette.routing import Route
 
+from lab_sender.ids import new_id
 from lab_sender.operations.rights_of import MASK, Visitor
 from lab_sender.operations.web.app import ROUTES
 from web.conftest import Browser
@@ -284,6 +287,28 @@ def test_pressed_twice_is_done_once_and_the_audit_has_asked_and_done(acting: Act
     assert "3 given up" in acting.operator.get(path).text
     with acting.scene.site.installation.view() as view:
         assert {(each["who"], each["detail"]) for each in view.events(1, 1)} == {("otto (page)", "sent by hand")}
+
+
+def test_what_is_given_up_and_may_have_arrived_is_to_be_asked_for(acting: Acting) -> None:
+    with contextlib.closing(sqlite3.connect(acting.scene.site.installation.journal_path)) as db, db:
+        db.execute("UPDATE message SET may_have_left = TRUE WHERE id = 2")
+        ((control_id,),) = db.execute("SELECT control_id FROM message WHERE id = 2").fetchall()
+    path = acting.by_cause("dismiss")
+    page = acting.operator.get(path).text
+    assert "1 of them may have arrived: ask the HIS team for its control id." in page
+    assert page.count("may have arrived: ask the HIS team for control id") == 1
+    acting.operator.submit(f"{path}/run", path, why="sent by hand")
+    page = acting.operator.get(path).text
+    assert f"may have arrived: ask the HIS team for control id <code>{control_id}</code>" in page
+    page = acting.operator.get("/messages/2").text
+    assert "It was given up: it is not sent again. It may have arrived." in page
+    assert "It was given up: it is not sent." in acting.operator.get("/messages/1").text
+
+
+def test_control_ids_of_laboratories_to_be_asked_for_are_masked() -> None:
+    ours, theirs = new_id(), f"{FAMILIES[0]}1"
+    shown = Visitor("vera", "viewer").masked({"target": {"may_have_arrived": [ours, theirs]}})
+    assert shown == {"target": {"may_have_arrived": [ours, MASK]}}
 
 
 def test_the_reason_for_an_act_on_many_is_on_the_overview_for_who_sees_patients_alone(

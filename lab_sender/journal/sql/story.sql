@@ -28,6 +28,16 @@ SELECT body, crc32 FROM wire WHERE message_id = :message_id;
 SELECT f.control_id FROM tally t CROSS JOIN former_id f ON f.destination = t.destination
 WHERE t.what = 'messages' AND f.message_id = :message_id;
 
+-- name: may_have_arrived
+-- Those of these messages that the HIS may have, and whether under a control id that they had before.
+SELECT m.id, m.control_id, m.may_have_left OR m.accept_acked OR m.state = 'sending', m.left_before
+FROM json_each(:ids) k CROSS JOIN message m ON m.id = CAST(k.value AS BIGINT)
+WHERE m.may_have_left OR m.accept_acked OR m.left_before OR m.state = 'sending';
+
+-- name: former_ids_of
+SELECT f.message_id, f.control_id FROM tally t CROSS JOIN former_id f ON f.destination = t.destination
+WHERE t.what = 'messages' AND f.message_id IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:ids) k);
+
 -- name: source
 SELECT s.claim_id, s.kind, s.size, s.sha256, s.received_ms, s.outbox FROM source s WHERE s.id = :source_id;
 

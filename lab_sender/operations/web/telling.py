@@ -61,7 +61,7 @@ def verdict(story: Story, lane: DestinationStatus | None = None) -> Verdict:
         acts = ("release", "dismiss") if story.state == "quarantined" else ()
     if story.contradicted:
         kind, acts = "bad", ("resend", "dismiss")
-    elif story.may_have_left and story.state in ("quarantined", "spooled"):
+    elif story.may_have_arrived and story.state in ("quarantined", "spooled"):
         kind = "warn" if kind != "bad" else kind
     return Verdict(kind, story.words, sentence, todo, acts)
 
@@ -89,6 +89,8 @@ def _sentence(story: Story, lane: DestinationStatus | None) -> tuple[str, str]:
     if story.state == "dismissed":
         if story.replaced_by is not None:
             return f"It was given up; message {story.replaced_by} is a copy that was to be sent all the same.", ""
+        if story.may_have_arrived:
+            return "It was given up: it is not sent again. It may have arrived.", ""
         return "It was given up: it is not sent.", ""
     if story.replaced_by is not None:
         return f"Message {story.replaced_by} has taken its place.", ""
