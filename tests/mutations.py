@@ -3211,6 +3211,21 @@ MUTATIONS = (
         ("operations/test_bulk.py",),
     ),
     Mutation(
+        "an empty filter is refused", "cli/arguments.py",
+        "    if value is not None and not text:\n", "    if False:\n",
+        ("cli/test_search.py",),
+    ),
+    Mutation(
+        "an empty filter is refused in the API", "operations/search.py",
+        'Meta(pattern=r"\\S")', 'Meta(pattern="")',
+        ("web/test_api.py",),
+    ),
+    Mutation(
+        "nothing is given up or sent again without a word of what", "operations/choosing.py",
+        "    if wanted.is_empty and act in", "    if False and act in",
+        ("cli/test_search.py",),
+    ),
+    Mutation(
         "a number that is not the list's does nothing", "cli/many.py",
         "    if count != frozen.count:\n",
         "    if count < 0:\n",

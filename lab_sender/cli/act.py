@@ -231,8 +231,6 @@ def _many(ctx: click.Context, installation: Installation, act: Kind, asked: Aske
     from lab_sender.operations import bulk
 
     wanted = asked.search if asked.every else None
-    if wanted is not None and wanted.is_empty and act in ("resend", "dismiss"):
-        raise click.UsageError(f"{act} --all wants to know of what: --to, --code, --since, --order ...")
     frozen = bulk.freeze(
         installation,
         act,

@@ -34,6 +34,18 @@ def to_option(help: str) -> Callable[[Any], Any]:
     return click.option("--to", "to", multiple=True, metavar="NAME", help=f"{help}; may be given several times.")
 
 
+def filter_option(name: str, help: str, *, metavar: str) -> Callable[[Any], Any]:
+    """Make an option of a text that is looked for: "" where it is not given, and a usage error where it is empty."""
+    return click.option(name, metavar=metavar, callback=_filter, help=help)
+
+
+def _filter(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str:
+    text = valid_name(value or "").strip()
+    if value is not None and not text:
+        raise click.BadParameter("it is empty, so nothing would be left out. Give a value, or leave the option out.")
+    return text
+
+
 def names_destinations() -> bool:
     """Say whether the configuration has several destinations, so that people must be told of which one it is."""
     installation = click.get_current_context().find_object(Installation)

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar, cast
 
 import click
 
-from lab_sender.cli.arguments import StateType, to_option
+from lab_sender.cli.arguments import StateType, filter_option, to_option
 from lab_sender.files import valid_name
 from lab_sender.operations.search import Search
 
@@ -65,10 +65,6 @@ class TimeType(click.ParamType[Any]):
         return datetime.datetime.combine(day, datetime.time()).astimezone()
 
 
-def _text(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
-    return valid_name(value).strip()
-
-
 def search_options(command: F) -> F:
     """Give a command the options of a search; it gets the `search` that they make."""
 
@@ -112,28 +108,29 @@ def search_options(command: F) -> F:
 
 
 _OPTIONS: Final = (
-    click.option("--order", default="", metavar="NUMBER", callback=_text, help="What speaks of this order."),
-    click.option(
-        "--patient", default="", metavar="NUMBER", callback=_text,
-        help="What is about this patient (PID-3). `-` reads it from standard input, so that it stays out of the"
-        " shell's history; also for --order and --contains.",
+    filter_option("--order", "What speaks of this order.", metavar="NUMBER"),
+    filter_option(
+        "--patient",
+        "What is about this patient (PID-3). `-` reads it from standard input, so that it stays out of the shell's"
+        " history; also for --order and --contains.",
+        metavar="NUMBER",
     ),
-    click.option("--file", default="", metavar="NAME", callback=_text, help="What came by this file; * is anything."),
-    click.option("--ward", default="", metavar="NAME", callback=_text, help="What names this ward (PV1-3.1)."),
+    filter_option("--file", "What came by this file; * is anything.", metavar="NAME"),
+    filter_option("--ward", "What names this ward (PV1-3.1).", metavar="NAME"),
     click.option(
         "--since", type=TimeType(), metavar="TIME",
         help="Received then or later: 2h, 7d (ago), 22:00 (the last one), yesterday, 2026-11-28, '2026-11-28 08:00'.",
     ),
     click.option("--until", type=TimeType(ends=True), metavar="TIME", help="Received before; a day means its end."),
-    click.option(
-        "--code", default="", metavar="CODE", callback=_text,
-        help="Why it is in its state: refused, unanswered ..., what the HIS answered (AE), its ERR-3 (207), or both"
+    filter_option(
+        "--code",
+        "Why it is in its state: refused, unanswered ..., what the HIS answered (AE), its ERR-3 (207), or both"
         " ('AE 207').",
+        metavar="CODE",
     ),
     click.option("--tries", default=0, type=click.IntRange(0), metavar="N", help="Tried at least N times."),
-    click.option(
-        "--contains", default="", metavar="TEXT", callback=_text,
-        help="Has this text in the message; without --since of the last 7 days.",
+    filter_option(
+        "--contains", "Has this text in the message; without --since of the last 7 days.", metavar="TEXT"
     ),
     click.option(
         "--state", "states", multiple=True, type=StateType(), metavar="STATE",

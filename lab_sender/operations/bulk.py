@@ -87,7 +87,7 @@ def freeze(
     """Say what an act will be done to: to what was chosen, to what a search finds, or to what words mean.
 
     A search that names no state is about those that the act is for. Of `all_destinations` a word means all messages
-    of its file. Raises NothingFits, NoJournal, UnknownDestination; of words also what `named.find` does.
+    of its file. Raises NothingFits, OfEverything, NoJournal, UnknownDestination; of words what `named.find` does too.
     """
     with installation.view() as view:
         if wanted is not None:

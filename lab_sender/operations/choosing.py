@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from msgspec.structs import replace
 
-from lab_sender.errors import FileError, LabSenderError
+from lab_sender.errors import ExitCode, FileError, LabSenderError
 from lab_sender.operations import named
 from lab_sender.operations.acts import Rejected, Target, nothing_of_it, rejected, target, targets_of
 from lab_sender.operations.destinations import known_to
@@ -40,6 +40,12 @@ class NothingFits(LabSenderError):
     """There is nothing that the act could be done to; nothing was done."""
 
 
+class OfEverything(LabSenderError):
+    """An act that cannot be taken back was asked for without a word of what it is about; nothing was done."""
+
+    exit_code = ExitCode.USAGE
+
+
 class Chosen(NamedTuple):
     """What is meant: messages, and files that could not be read."""
 
@@ -61,10 +67,13 @@ class Weighed(NamedTuple):
 def chosen_by_search(installation: Installation, view: View, act: Kind, wanted: Search) -> Chosen:
     """Return what a search finds, of the states that the act is for.
 
-    Raises NothingFits, UnknownDestination.
+    Raises NothingFits, OfEverything, UnknownDestination.
     """
     from lab_sender.journal.states import NOBODY
 
+    if wanted.is_empty and act in ("resend", "dismiss"):
+        text = f"{act} of all wants to know of what; nothing was done."
+        raise OfEverything("bulk.of-what", text, hint="Say which: --to, --code, --since, --order ...")
     if not (wanted.states or wanted.contradicted):
         wanted = replace(wanted, states=_STATES[act])
     criteria, usual_ms = asked(installation, view, wanted)

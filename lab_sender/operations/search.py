@@ -33,24 +33,25 @@ _DAY_MS: Final = 86_400_000
 _CHUNK: Final = 500
 _MOST_WARDS: Final = 12
 _Time = Annotated[int, Meta(ge=0, le=1 << 47, description="Milliseconds since 1970-01-01 00:00 UTC.")]
+_Text = Annotated[str, Meta(pattern=r"\S")]
 
 
 class Search(Value, frozen=True, forbid_unknown_fields=True):
-    """What is asked for; what is empty does not matter."""
+    """What is asked for; what is not given does not matter. An empty text is refused: it would leave nothing out."""
 
-    order: Annotated[str, about("An order number, alone or with its authority: `F1`, `F1^LAB`.")] = ""
-    patient: Annotated[str, about("A patient number: the first of PID-3, alone or with its authority.")] = ""
-    file: Annotated[str, about("A report's file name; `*` is anything.")] = ""
-    ward: Annotated[str, about("PV1-3.1 of the message as it was spooled.")] = ""
+    order: Annotated[_Text, about("An order number, alone or with its authority: `F1`, `F1^LAB`.")] = ""
+    patient: Annotated[_Text, about("A patient number: the first of PID-3, alone or with its authority.")] = ""
+    file: Annotated[_Text, about("A report's file name; `*` is anything.")] = ""
+    ward: Annotated[_Text, about("PV1-3.1 of the message as it was spooled.")] = ""
     since_ms: Annotated[_Time | None, about("Received at this time or later.")] = None
     until_ms: Annotated[_Time | None, about("Received before this time.")] = None
     code: Annotated[
-        str, about("Why it is in its state: our code, the HIS's (`AE`), its ERR-3 (`207`), or both (`AE 207`).")
+        _Text, about("Why it is in its state: our code, the HIS's (`AE`), its ERR-3 (`207`), or both (`AE 207`).")
     ] = ""
     tries: Annotated[int, Meta(ge=0, le=1_000_000_000, description="Tried at least so often.")] = 0
     to: Annotated[tuple[str, ...], about("Only messages for these destinations.")] = ()
     states: Annotated[tuple[str, ...], about("Words of states, as lists show them or as the journal has them.")] = ()
-    contains: Annotated[str, about("A text in the message.")] = ""
+    contains: Annotated[_Text, about("A text in the message.")] = ""
     contradicted: Annotated[bool, about("Only delivered messages that the HIS took back since.")] = False
 
     @property

@@ -316,7 +316,8 @@ def test_what_was_being_sent_when_the_agent_was_killed_is_given_up_too(
 
 def test_dismiss_all_wants_to_know_of_what_and_no_id(site: Here) -> None:
     site("send", site.file("a.json", report()))
-    for words in (("--all",), ("1", "--all", "--to", "portal"), ("--all", "--all-destinations"), ()):
+    assert site.json("dismiss", "--all", "--why", "x", exits=2)["code"] == "bulk.of-what"
+    for words in (("1", "--all", "--to", "portal"), ("--all", "--all-destinations"), ()):
         assert site.json("dismiss", *words, "--why", "x", exits=2)["code"] == "command.usage"
 
 

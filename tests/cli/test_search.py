@@ -75,6 +75,35 @@ def test_a_list_goes_on_where_the_one_before_ended(full):
     assert full("list", "--before", "x", exits=2).stderr.startswith("error search.cursor")
 
 
+@pytest.mark.parametrize("value", ["", " ", "\t"])
+@pytest.mark.parametrize("option", ["--order", "--patient", "--file", "--ward", "--code", "--contains", "--to"])
+def test_an_empty_filter_is_none_and_is_refused(full, option, value):
+    """Out of a script with an empty variable it would be everything since today."""
+    for words in (
+        ["list"], ["export"], ["release", "--all", "--dry-run"],
+        ["dismiss", "--all", "--since", "today", "--why", "x", "--dry-run"],
+    ):  # fmt: skip
+        told = full(*words, option, value, exits=2).stderr
+        if option == "--to":
+            assert "error destination.unknown" in told
+        else:
+            assert f"Invalid value for '{option}': it is empty" in told
+            assert "leave the option out" in told
+    assert _refs(full, "--quarantined") == ["file:4", "3", "2", "1"]
+
+
+@pytest.mark.parametrize("option", ["--who", "--act"])
+def test_an_empty_filter_of_the_audit_is_refused(full, option):
+    assert f"Invalid value for '{option}': it is empty" in full("audit", "list", option, "", exits=2).stderr
+
+
+@pytest.mark.parametrize("words", ["resend --new-id", "dismiss"])
+def test_what_is_given_up_or_sent_again_is_never_everything(full, words):
+    told = full.json(*words.split(), "--all", "--why", "x", exits=2)
+    assert told["code"] == "bulk.of-what"
+    assert _refs(full, "--quarantined") == ["file:4", "3", "2", "1"]
+
+
 def test_what_stays_out_of_the_shells_history_is_read_from_standard_input(full):
     def typed(text, *words):
         command = ["--config", str(full.path), "list", "--json", *words]
@@ -218,7 +247,7 @@ def test_a_typed_number_goes_on(full, monkeypatch):
     [
         "release --all", "release 1 --dry-run", "release --all 1 --why x", "release 1 --code x", "release",
         "release 1 --count 1",
-        "resend --all --new-id --why x", "resend --all --why x --code y", "dismiss --all --why x", "dismiss 1 2",
+        "resend --all --why x --code y", "dismiss 1 2",
         "rebuild --all --since 2h", "release --all --why x --since 1h --until 2h",
     ],
 )  # fmt: skip

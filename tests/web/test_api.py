@@ -167,6 +167,14 @@ def test_many_are_frozen_then_done_once_and_masked(refused: Refused) -> None:
     assert not leaks(repr(ended))
 
 
+@pytest.mark.parametrize("search", [{}, {"order": ""}, {"patient": " ", "since_ms": 1}, {"file": "\t"}, {"code": ""}])
+def test_an_act_on_all_is_not_widened_by_what_is_empty(refused: Refused, search: dict[str, Any]) -> None:
+    operator = _program(refused.scene, "operator")
+    answer = operator.post("/api/v1/bulk", json={"act": "dismiss", "search": search})
+    assert answer.status_code == 400
+    assert answer.json()["code"] == ("request.body" if search else "bulk.of-what")
+
+
 def test_progress_is_told_and_stop_leaves_the_rest(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     operator, works = _program(refused.scene, "operator"), refused.scene.site.works
     token = operator.post("/api/v1/bulk", json=ALL).json()["token"]

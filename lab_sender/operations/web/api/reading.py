@@ -43,7 +43,7 @@ def _messages(call: Call) -> Answer:
 
 
 class AskedSearch(Value, frozen=True, forbid_unknown_fields=True):
-    """What is searched for; what is empty does not matter."""
+    """What is searched for; what is not given does not matter."""
 
     search: Annotated[search.Search, about("What is known of it.")]
     limit: Annotated[int, Meta(ge=1, le=1000, description="How many at most.")] = 50
