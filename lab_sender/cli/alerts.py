@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lab_sender.cli import screen
-from lab_sender.cli.arguments import as_json_option, pass_installation, who
+from lab_sender.cli.arguments import HIGHEST_ID, as_json_option, pass_installation, who
 from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation
 
@@ -78,7 +78,7 @@ def list_(installation: Installation, as_json: bool) -> None:
 
 
 @alerts.command()
-@click.argument("numbers", metavar="ID...", type=click.IntRange(1), nargs=-1, required=True)
+@click.argument("numbers", metavar="ID...", type=click.IntRange(1, HIGHEST_ID), nargs=-1, required=True)
 @as_json_option
 @pass_installation
 def ack(installation: Installation, numbers: tuple[int, ...], as_json: bool) -> None:

@@ -25,6 +25,10 @@ from lab_sender.operations.wording import STATES
 _LOGIN_UID: Final = Path("/proc/self/loginuid")
 _NOBODY_LOGGED_IN: Final = 2**32 - 1
 """What the kernel has where no login began the session: a service, a container."""
+MOST: Final = 1_000_000_000
+"""The most that a count may be."""
+HIGHEST_ID: Final = 1 << 53
+"""The highest number that anything kept may have, as in the API."""
 pass_installation = click.make_pass_decorator(Installation)
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs; errors too.")
 

@@ -11,7 +11,7 @@ import click
 
 from lab_sender.cli import screen
 from lab_sender.cli.accounts import by
-from lab_sender.cli.arguments import as_json_option, filter_option, pass_installation
+from lab_sender.cli.arguments import HIGHEST_ID, as_json_option, filter_option, pass_installation
 from lab_sender.errors import ExitCode
 from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation
@@ -24,7 +24,7 @@ def audit() -> None:
 
 @audit.command("list")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many rows.")
-@click.option("--before", type=click.IntRange(1), help="Only rows before this number.")
+@click.option("--before", type=click.IntRange(1, HIGHEST_ID), help="Only rows before this number.")
 @filter_option("--who", "Only what this account or key did.", metavar="NAME")
 @filter_option("--act", "Only this: login, reveal, release ...", metavar="ACT")
 @click.option("--raw", is_flag=True, help="With patients and reasons. This is noted in the audit.")

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from lab_sender.cli import screen
 from lab_sender.cli.arguments import (
+    MOST,
     WordType,
     as_json_option,
     names_destinations,
@@ -43,7 +44,7 @@ SPARE = {"ACK ms": 100, "tries": 100, "control id": 120}
 @click.option("--quarantined", is_flag=True, help="Short for --state quarantined.")
 @click.option("--outbox", is_flag=True, help="What lies in the outbox, or was received and waits, and why.")
 @click.option("--contradicted", is_flag=True, help="Only delivered messages that the HIS has contradicted since.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many at most.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, MOST), help="How many at most.")
 @click.option("--before", metavar="CURSOR", help="Go on where the list before ended, as it says.")
 @click.option(
     "--patience", default=searching.PATIENCE_S, show_default=True, type=click.FloatRange(0), metavar="SECONDS",

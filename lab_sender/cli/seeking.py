@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar, cast
 
 import click
 
-from lab_sender.cli.arguments import StateType, filter_option, to_option
+from lab_sender.cli.arguments import MOST, StateType, filter_option, to_option
 from lab_sender.files import valid_name
 from lab_sender.operations.search import Search
 
@@ -128,7 +128,7 @@ _OPTIONS: Final = (
         " ('AE 207').",
         metavar="CODE",
     ),
-    click.option("--tries", default=0, type=click.IntRange(0), metavar="N", help="Tried at least N times."),
+    click.option("--tries", default=0, type=click.IntRange(0, MOST), metavar="N", help="Tried at least N times."),
     filter_option(
         "--contains", "Has this text in the message; without --since of the last 7 days.", metavar="TEXT"
     ),

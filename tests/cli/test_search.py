@@ -104,6 +104,18 @@ def test_what_is_given_up_or_sent_again_is_never_everything(full, words):
     assert _refs(full, "--quarantined") == ["file:4", "3", "2", "1"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "list --tries", "list --limit", "list --outbox --limit", "export --tries", "audit list --limit",
+        "audit list --before", "alerts ack",
+    ],
+)  # fmt: skip
+def test_a_number_that_is_too_large_is_refused(full, words):
+    for number in ("9" * 23, str(1 << 63)):
+        assert "is not in the range" in full(*words.split(), number, exits=2).stderr
+
+
 def test_what_stays_out_of_the_shells_history_is_read_from_standard_input(full):
     def typed(text, *words):
         command = ["--config", str(full.path), "list", "--json", *words]
