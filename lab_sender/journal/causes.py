@@ -19,7 +19,8 @@ _SQL: Final = Statements("causes")
 class Cause(NamedTuple):
     """One cause: at a destination, "" for files that could not be read; how many, and since and until when.
 
-    `his_code` and `his_error` are MSA-1 and ERR-3 of a refusal. `may_have_left` is how many of them the HIS may have.
+    `his_code` and `his_error` are MSA-1 and ERR-3 of a refusal. `may_have_left` is how many of them the HIS may have,
+    `built` how many have bytes that could go out.
     """
 
     destination: str
@@ -30,6 +31,7 @@ class Cause(NamedTuple):
     first_ms: int
     last_ms: int
     may_have_left: int
+    built: int
 
 
 def causes(reader: Reader, destinations: Iterable[str]) -> list[Cause]:
@@ -38,7 +40,7 @@ def causes(reader: Reader, destinations: Iterable[str]) -> list[Cause]:
         Cause(name, *row) for name in destinations for row in reader.rows(_SQL["causes"], {"destination": name})
     ]
     found += [
-        Cause("", code, "", "", number, first_ms, last_ms, 0)
+        Cause("", code, "", "", number, first_ms, last_ms, 0, 0)
         for code, number, first_ms, last_ms in reader.rows(_SQL["causes_of_files"])
     ]
     return sorted(found, key=lambda each: (-each.number, each.first_ms))

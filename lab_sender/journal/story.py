@@ -88,6 +88,10 @@ class Story:
         """Return the control ids under which a message that was rebuilt may have left before."""
         return [row[0] for row in self._reader.rows(_SQL["former_ids"], {"message_id": message_id})]
 
+    def not_built_of(self, ids: Sequence[int]) -> int:
+        """Return how many of these messages were never built."""
+        return int(self._reader.rows(_SQL["not_built_of"], {"ids": json.dumps(list(ids))})[0][0])
+
     def may_have_arrived(self, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
         """Return the control ids to ask the HIS for, the newest last, of those of these messages that it may have."""
         rows = self._reader.rows(_SQL["may_have_arrived"], {"ids": json.dumps(list(ids))})

@@ -49,11 +49,19 @@ class Frozen(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/bulk-preview/
     may_have_arrived: Annotated[
         int, about("How many of the messages the HIS may have: a try of them ended without an answer.")
     ] = 0
+    not_built: Annotated[
+        int, about("How many of the messages were never built: a release has their files read again.")
+    ] = 0
 
     @property
     def count(self) -> int:
         """How many it will be done to."""
         return sum(map(len, self.groups)) + len(self.files)
+
+    @property
+    def read_again(self) -> int:
+        """Of how many a release has the file read again."""
+        return self.not_built + len(self.files)
 
     @property
     def messages(self) -> tuple[int, ...]:
@@ -95,11 +103,12 @@ def freeze(
         elif chosen is None:
             chosen = chosen_by_words(installation, view, act, words, to, all_destinations=all_destinations)
         weighed = weigh(installation, view, act, chosen, force=force, everywhere=all_destinations)
-        arrived = len(view.may_have_arrived([*itertools.chain.from_iterable(weighed.groups)]))
+        ids = [*itertools.chain.from_iterable(weighed.groups)]
+        arrived, not_built = len(view.may_have_arrived(ids)), view.not_built_of(ids)
     groups = weighed.groups
     if all_destinations and groups:
         groups = (tuple(itertools.chain.from_iterable(groups)),)  # all of a file in one transaction
-    return Frozen(act, new_id(), force, all_destinations, groups, weighed.files, weighed.stays, arrived)
+    return Frozen(act, new_id(), force, all_destinations, groups, weighed.files, weighed.stays, arrived, not_built)
 
 
 def targets(installation: Installation, frozen: Frozen, *, most: int) -> tuple[Target, ...]:

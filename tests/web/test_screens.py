@@ -14,6 +14,7 @@ import pytest
 from starlette.routing import Route
 
 from lab_sender.ids import new_id
+from lab_sender.journal.causes import Cause
 from lab_sender.operations.rights_of import MASK, Visitor
 from lab_sender.operations.web.app import ROUTES
 from web.conftest import Browser
@@ -254,6 +255,17 @@ class Acting:
         """Freeze all of the one cause."""
         return self.choose(act, cause="refused", destination="his", his_code="AE", his_error="204")
 
+    def mixed(self, act: str, *refs: str) -> str:
+        """Freeze what is ticked."""
+        form = {"token": self.operator.token("/quarantine"), "act": act, "ref": refs}
+        return str(self.operator.post("/bulk", data=form).headers["location"])
+
+    @property
+    def causes(self) -> list[Cause]:
+        """What is in quarantine, by its cause."""
+        with self.scene.site.installation.view() as view:
+            return view.causes()
+
     @property
     def states(self) -> list[str]:
         """The states of the messages, by number."""
@@ -309,6 +321,39 @@ def test_control_ids_of_laboratories_to_be_asked_for_are_masked() -> None:
     ours, theirs = new_id(), f"{FAMILIES[0]}1"
     shown = Visitor("vera", "viewer").masked({"target": {"may_have_arrived": [ours, theirs]}})
     assert shown == {"target": {"may_have_arrived": [ours, MASK]}}
+
+
+def test_what_was_never_built_is_read_again_and_not_built_anew(acting: Acting) -> None:
+    """Its release is no release of bytes, and there is nothing that could be built anew."""
+    scene = acting.scene
+    with scene.agent():
+        for count, name in enumerate(("a.json", "b.json"), 4):
+            scene.drop(name, report(count).replace("T08:00:00", "T0800"))
+            scene.settled(count)
+        scene.drop("c.json", "{")
+        scene.settled(6)
+    (cause,) = [each for each in acting.causes if each.destination and each.code != "refused"]
+    assert (cause.number, cause.built) == (2, 0)
+    page = acting.operator.get("/quarantine").text
+    groups = page.split('class="card group"')[1:]
+    (group,) = [each for each in groups if f"<code>{cause.code}</code>" in each]
+    assert "Read again all…" in group
+    assert "Release" not in group
+    assert "Build anew" not in group
+    assert sum("Build anew all…" in each for each in groups) == 1
+    page = acting.operator.get("/messages/4").text
+    assert "Read again…" in page
+    assert "Build anew" not in page
+    path = acting.choose("release", cause=cause.code, destination="his")
+    page = acting.operator.get(path).text
+    assert "2 will be read again." in page
+    assert "Their files are read again, and what can be built then goes out." in page
+    assert "with the content" not in page
+    path = acting.choose("release", ref="file:6")
+    assert "Its file is read again" in acting.operator.get(path).text
+    mixed = acting.operator.get(acting.mixed("release", "1", "4", "file:6")).text
+    assert "3 will be released." in mixed
+    assert "with the content that they have. The files of 2 that were not built are read again." in mixed
 
 
 def test_the_reason_for_an_act_on_many_is_on_the_overview_for_who_sees_patients_alone(

@@ -1,7 +1,8 @@
 -- Why messages and files are in quarantine: our code, and of a refusal the HIS's two codes. Its words are not asked for.
 
 -- name: causes
-SELECT m.code, m.his_code, m.his_error, COUNT(*), MIN(m.final_ms), MAX(m.final_ms), SUM(CASE WHEN m.may_have_left THEN 1 ELSE 0 END)
+SELECT m.code, m.his_code, m.his_error, COUNT(*), MIN(m.final_ms), MAX(m.final_ms),
+ SUM(CASE WHEN m.may_have_left THEN 1 ELSE 0 END), COUNT(m.control_id)
 FROM message m WHERE m.destination = :destination AND m.state = 'quarantined'
 GROUP BY m.code, m.his_code, m.his_error;
 

@@ -38,6 +38,10 @@ WHERE m.may_have_left OR m.accept_acked OR m.left_before OR m.state = 'sending';
 SELECT f.message_id, f.control_id FROM tally t CROSS JOIN former_id f ON f.destination = t.destination
 WHERE t.what = 'messages' AND f.message_id IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:ids) k);
 
+-- name: not_built_of
+SELECT COUNT(*) FROM json_each(:ids) k CROSS JOIN message m ON m.id = CAST(k.value AS BIGINT)
+WHERE m.control_id IS NULL;
+
 -- name: source
 SELECT s.claim_id, s.kind, s.size, s.sha256, s.received_ms, s.outbox FROM source s WHERE s.id = :source_id;
 

@@ -57,7 +57,7 @@ def verdict(story: Story, lane: DestinationStatus | None = None) -> Verdict:
     sentence, todo = _sentence(story, lane)
     kind = _KINDS.get(story.state, "plain")
     acts: tuple[str, ...] = ACTS.get(story.state, ())
-    if story.id is None:
+    if not story.control_id:
         acts = ("release", "dismiss") if story.state == "quarantined" else ()
     if story.contradicted:
         kind, acts = "bad", ("resend", "dismiss")

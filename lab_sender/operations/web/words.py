@@ -1,23 +1,44 @@
 """The words of acts, as buttons and pages have them; and what a page advises.
 
-Holds: `ACTS`; `DID`, what is on record; `advice`, what a code means and what to do about it on the page.
+Holds: `ACTS`, and `words_of` and `follows` of a list; `DID`, what is on record; `advice`, what a code means and what
+to do about it on the page.
 Promises: one word for one act, on every page. What has no words here is said as `explain` does.
 Never: does anything.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lab_sender.operations.web.banner import meaning, settings_of
 
-ACTS: Final[dict[str, tuple[str, str, str]]] = {
-    "release": ("Release", "released", "They go out in order, with the content that they have."),
-    "rebuild": ("Build anew", "built anew", "They are built again by the profile of now, and go out in order."),
-    "resend": ("Send again", "sent again", "A copy of each goes out under a new control id, behind what waits."),
-    "dismiss": ("Give up", "given up", "They are not sent from now on."),
+if TYPE_CHECKING:
+    from lab_sender.operations.bulk import Frozen
+
+ACTS: Final[dict[str, tuple[str, str]]] = {
+    "release": ("Release", "released"),
+    "rebuild": ("Build anew", "built anew"),
+    "resend": ("Send again", "sent again"),
+    "dismiss": ("Give up", "given up"),
 }
-"""Of each act: its button, what is done with it, and what follows."""
+"""Of each act: its button, and what is done with it."""
+READ_AGAIN: Final = ("Read again", "read again")
+"""The same of a release of what was never built: there are no bytes that could go out."""
+_FOLLOWS: Final[dict[str, tuple[str, str]]] = {
+    "release": (
+        "It goes out, with the content that it has.", "They go out in order, with the content that they have."
+    ),
+    "rebuild": (
+        "It is built again by the profile of now, and goes out.",
+        "They are built again by the profile of now, and go out in order.",
+    ),
+    "resend": (
+        "A copy goes out under a new control id, behind what waits.",
+        "A copy of each goes out under a new control id, behind what waits.",
+    ),
+    "dismiss": ("It is not sent from now on.", "They are not sent from now on."),
+}
+"""What follows from an act, on one and on several."""
 DID: Final = {
     "message.released": "released", "message.resent": "sent again", "message.dismissed": "given up",
     "message.rebuilt": "built anew", "message.made-whole": "made whole",
@@ -51,6 +72,23 @@ _ADVICE: Final[dict[str, tuple[str, str]]] = {
         "Ask the HIS for the control id. Where it has it, give up; where not, release.",
     ),
 }
+
+
+def words_of(frozen: Frozen) -> tuple[str, str]:
+    """Return the button of an act on a list, and what is done with it."""
+    return READ_AGAIN if frozen.act == "release" and frozen.read_again == frozen.count else ACTS[frozen.act]
+
+
+def follows(frozen: Frozen) -> str:
+    """Say what follows from an act on a list."""
+    again = frozen.read_again
+    if frozen.act == "release" and again:
+        if again == frozen.count:
+            whose = "Its file is" if again == 1 else "Their files are"
+            return f"{whose} read again, and what can be built then goes out."
+        was = "1 that was" if again == 1 else f"{again} that were"
+        return f"{_FOLLOWS['release'][1]} The files of {was} not built are read again."
+    return _FOLLOWS[frozen.act][frozen.count > 1]
 
 
 def advice(code: str | None, destination: str | None = None) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from lab_sender.operations.choosing import Chosen, Kind
 from lab_sender.operations.rights_of import Right
 from lab_sender.operations.web.asked import Answer, Asked, Page, screen
 from lab_sender.operations.web.doing import reason_of, who_of
-from lab_sender.operations.web.words import ACTS
+from lab_sender.operations.web.words import follows, words_of
 from lab_sender.operations.web.works import NoWork, Work
 
 _SHOWN: Final = 200
@@ -67,13 +67,13 @@ def _look(asked: Asked) -> Answer:
 
 def _page(asked: Asked, work: Work) -> Page:
     frozen = work.frozen
-    button, done, follows = ACTS[frozen.act]
+    button, done = words_of(frozen)
     values = {
         "work": work,
         "frozen": frozen,
         "button": button,
         "done_word": done,
-        "follows": follows,
+        "follows": follows(frozen),
         "targets": bulk.targets(asked.site.installation, frozen, most=_SHOWN) if work.state == "ready" else (),
         "shown": _SHOWN,
         "back": work.back if re.fullmatch("/[a-z0-9/]*", work.back) else "/messages",

@@ -8,7 +8,7 @@ Never: shows more than the newest of each group; the rest is a press away.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from starlette.routing import Route
@@ -18,7 +18,7 @@ from lab_sender.operations.installation import Installation
 from lab_sender.operations.stories import entry_of
 from lab_sender.operations.web.asked import Answer, Asked, Page, screen
 from lab_sender.operations.web.listed import Row, rows_of_entries
-from lab_sender.operations.web.words import advice
+from lab_sender.operations.web.words import ACTS, READ_AGAIN, advice
 
 _SHOWN: Final = 5
 _MOST_GROUPS: Final = 40
@@ -36,9 +36,14 @@ class Group(NamedTuple):
     @property
     def acts(self) -> tuple[str, ...]:
         """Return the acts that make sense for it, the first one likely."""
-        if not self.cause.destination:
+        if not self.cause.built:
             return ("release", "dismiss")
         return ("release", "rebuild", "dismiss")
+
+    @property
+    def act_words(self) -> Mapping[str, tuple[str, str]]:
+        """Return the words of the acts: what was never built is read again."""
+        return ACTS if self.cause.built else ACTS | {"release": READ_AGAIN}
 
 
 def _quarantine(asked: Asked) -> Answer:
