@@ -25,6 +25,9 @@ def next_step(ref: str, code: str, *, control_id: str = "", may_have_left: bool 
         return f"ask the laboratory; then {dismiss}, or `lab-sender release {ref} --force` to send it as it is"
     if code.startswith("correction."):
         return f"ask the laboratory; then {dismiss}, or {release} to send it as it is"
+    if code == "attachment.missing":  # what lies in quarantine/ is not looked at
+        put = "put the document into the outbox, under the name that the report says, else under the report's own"
+        return f"{put}, then {release} to have both read; or {dismiss}"
     if built:
         return f"mend the cause, then {release}; or {dismiss}"
     return f"drop a corrected file and {dismiss}; or mend what is wrong here, then {release} to have it read again"

@@ -87,6 +87,23 @@ def test_dismiss(refused):
         refused.until((refused.outbox / "quarantine" / "dismissed" / "a.hl7").exists)
 
 
+def test_a_document_that_was_missing_is_put_into_the_outbox_and_its_report_released(here, his, report):
+    """As `show` and the reason beside the file say: nothing is taken out of quarantine/."""
+    here.path.write_text(here.path.read_text().replace("attachment_wait: 2s", "attachment_wait: 300ms"))
+    here("send", here.file("r.json", report(attachment="scan.pdf")), exits=1)
+    (reason,) = here.outbox.glob("quarantine/*.reason.txt")
+    for text in (here("show", "1").stdout, reason.read_text("utf-8")):
+        told = " ".join(text.split())
+        assert "put the document into the outbox, under the name that the report says, else under" in told
+        assert "then `lab-sender release 1` to have both read" in told
+        assert "drop a corrected file" not in told
+    (here.outbox / "scan.pdf").write_bytes(b"%PDF-1.4\n%%EOF\n")
+    here("release", "1")
+    with here.agent():
+        here.until(lambda: here.entries()[0]["state"] == "acked")
+    assert b"|ED|" in his.received[0].body
+
+
 @pytest.fixture
 def unanswered(here):
     """Messages 1 and 2 are in quarantine and had no answer; 3 was never sent."""
