@@ -176,6 +176,13 @@ def _ms(at: datetime.datetime | None) -> int | None:
 
 def why_it_waits(lane: DestinationStatus | None) -> str:
     """Say what a message waits for that no other one keeps back."""
+    if lane is not None and lane.hold == "brake":
+        if lane.link == "none":
+            return "It waits in order: the brake holds sending, and no agent runs that would try by itself."
+        return (
+            "It waits in order: the brake holds sending. The agent tries by itself, and it goes out when the HIS"
+            " takes one, or when somebody resumes."
+        )
     if lane is not None and lane.hold:
         return "It waits in order: sending is on hold, and it goes out when somebody resumes."
     if lane is not None and lane.link == "none":

@@ -156,6 +156,23 @@ def test_what_waits_says_what_for(refused):
     assert "it goes out when somebody resumes" in " ".join(refused("show", "1").stdout.split())
 
 
+def test_what_the_brake_keeps_waits_for_the_his(here, his, ready):
+    """`show` and `status` say the same: it ends by itself."""
+    here.path.write_text(here.path.read_text().replace("  ack_timeout", "  brake: {refused: 2}\n  ack_timeout"))
+    his.answer_by("AE")
+    for number in range(4):
+        here.outbox.mkdir(exist_ok=True)
+        (here.outbox / f"{number}.hl7").write_bytes(ready(f"A{number}", f"R-{number}"))
+    with here.agent():
+        here.until(lambda: here.json("status", exits=None)["destinations"][0]["hold"] == "brake")
+        (last, *_) = here.entries("--waiting")
+        told = " ".join(here("show", last["ref"]).stdout.split())
+        assert "the brake holds sending. The agent tries by itself, and it goes out when the HIS takes one" in told
+        assert "it ends by itself when the HIS takes one" in " ".join(here("status", exits=None).stdout.split())
+    told = " ".join(here("show", last["ref"]).stdout.split())
+    assert "the brake holds sending, and no agent runs that would try by itself" in told
+
+
 def test_what_was_read_again_says_as_what(here, report):
     here("send", here.file("r.json", report(fillerr="x")), exits=1)
     here("release", "1")
