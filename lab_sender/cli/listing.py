@@ -231,15 +231,15 @@ def _elsewhere(story: Story) -> list[tuple[str, str]]:
     return [("also" if number == 0 else "", each) for number, each in enumerate(others)]
 
 
-def _where(entry: Entry) -> str:
-    if entry.path is not None:
-        return entry.path
-    if entry.folder == "claimed":
+def _where(story: Story) -> str:
+    if story.path is not None:
+        return story.path
+    if story.folder == "claimed":
         return "claimed, until all of its file is final"
-    if entry.folder == "outbox":
-        is_read = entry.replaced_by is not None
-        return f"read again: message {entry.replaced_by}" if is_read else "on its way to be read again"
-    return entry.folder or ""
+    if story.folder == "outbox":
+        became = story.read_again_words
+        return f"read again: {became}" if became else "on its way to be read again"
+    return story.folder or ""
 
 
 def _attempt_row(number: int, attempt: Attempt) -> tuple[str, ...]:

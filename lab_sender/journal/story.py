@@ -88,6 +88,10 @@ class Story:
         """Return the control ids under which a message that was rebuilt may have left before."""
         return [row[0] for row in self._reader.rows(_SQL["former_ids"], {"message_id": message_id})]
 
+    def last_reading(self, source_id: int) -> int:
+        """Return the last source that a file was received as, after it was released: itself where it was not."""
+        return int(self._reader.rows(_SQL["last_reading"], {"source_id": source_id})[0][0])
+
     def not_built_of(self, ids: Sequence[int]) -> int:
         """Return how many of these messages were never built."""
         return int(self._reader.rows(_SQL["not_built_of"], {"ids": json.dumps(list(ids))})[0][0])

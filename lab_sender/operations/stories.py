@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lab_sender.journal import Line, View
 
 _MOST_OF_FILE: Final = 10_000
+_MOST_NAMED: Final = 5
 
 
 class Entry(Named, frozen=True):
@@ -128,6 +129,10 @@ class Story(Entry, frozen=True, tag_field=FORMAT, tag="lab-sender/story/1"):
         tuple[str, ...],
         about("Not delivered, but the HIS may have it: the control ids to ask for."),
     ]
+    read_again_as: Annotated[
+        tuple[str, ...],
+        about("What became of its file when it was last read again: the messages, or the file, as they are typed."),
+    ]
     next_step: Annotated[str | None, about("What to do about it.")]
     held_by: Annotated[int | None, about("The message in quarantine behind which it waits.")]
     elsewhere: Annotated[tuple[Elsewhere, ...], about("The messages for other destinations that are of its report.")]
@@ -137,6 +142,13 @@ class Story(Entry, frozen=True, tag_field=FORMAT, tag="lab-sender/story/1"):
     events: Annotated[tuple[Done, ...], about("What operators did to it, the oldest first.")]
     his_words: Annotated[str | UnsetType | None, about("With --raw: why the HIS refused it, in its words.")] = UNSET
     message: Annotated[Text | UnsetType | None, about("With --raw: the message; null: never built.")] = UNSET
+
+    @property
+    def read_again_words(self) -> str:
+        """Name what became of its file when it was read again; "" where that is to come."""
+        refs = self.read_again_as if self.replaced_by is None else (str(self.replaced_by),)
+        shown = ", ".join(refs[:_MOST_NAMED]) + (f" and {len(refs) - _MOST_NAMED} more" if refs[_MOST_NAMED:] else "")
+        return f"{'messages' if len(refs) > 1 else 'message'} {shown}" if refs and refs[0].isdigit() else shown
 
 
 def story(installation: Installation, word: str, *, to: Sequence[str] = (), raw: bool = False) -> Story:
@@ -152,6 +164,7 @@ def story(installation: Installation, word: str, *, to: Sequence[str] = (), raw:
         return Story(
             **asdict(entry_of(installation, line)),
             may_have_arrived=_may_have_arrived(view, line),
+            read_again_as=_read_again_as(view, line),
             next_step=_next_step(line) or None,
             held_by=None if number is None else _held_by(installation, view, line),
             elsewhere=_elsewhere(installation, view, line),
@@ -170,6 +183,14 @@ def _may_have_arrived(view: View, line: Line) -> tuple[str, ...]:
     if line.message_id is None or line.state in ("acked", "sending"):
         return ()
     return view.may_have_arrived([line.message_id]).get(line.message_id, ())
+
+
+def _read_again_as(view: View, line: Line) -> tuple[str, ...]:
+    last = view.last_reading(line.source_id)
+    if last == line.source_id:
+        return ()
+    lines = view.lines(source_ids=[last], limit=_MOST_OF_FILE)[::-1]
+    return tuple([named.ref_of(each) for each in lines if each.state != "withdrawn"])
 
 
 def _held_by(installation: Installation, view: View, line: Line) -> int | None:

@@ -48,6 +48,23 @@ def test_a_released_file_is_read_again(here):
     assert [each["state"] for each in here.entries()] == ["quarantined", "withdrawn"]
 
 
+def test_a_file_that_was_read_again_says_what_became_of_it(here, report):
+    """Also where it was released twice before it could be read."""
+    here("send", here.file("r.json", "{"), exits=1)
+    here("release", "file:1")
+    with here.agent():
+        here.until(lambda: len(here.entries()) == 2 and here.json("show", "file:2")["state"] == "quarantined")
+    assert "read again: file:2" in here("show", "file:1").stdout
+    here("release", "file:2")
+    assert here.json("show", "file:1")["read_again_as"] == []
+    (here.outbox / "quarantine" / "r.json").write_text(report())
+    with here.agent():
+        here.until(lambda: here.entries("--state", "delivered") != [])
+    for ref in ("file:1", "file:2"):
+        assert "read again: message 1" in here("show", ref).stdout
+    assert here.json("show", "file:1")["read_again_as"] == ["1"]
+
+
 def test_an_overtaken_message_wants_force(refused, ready):
     refused("send", refused.file("b.hl7", ready("A2")))
     error = refused("release", "1", exits=1).stderr

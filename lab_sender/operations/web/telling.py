@@ -94,7 +94,10 @@ def _sentence(story: Story, lane: DestinationStatus | None) -> tuple[str, str]:
         return "It was given up: it is not sent.", ""
     if story.replaced_by is not None:
         return f"Message {story.replaced_by} has taken its place.", ""
-    return "Its file is read again." if story.state in ("withdrawn", "replaced") else story.words, ""
+    if story.state in ("withdrawn", "replaced"):
+        became = story.read_again_words
+        return f"Its file was read again: {became}." if became else "Its file is read again.", ""
+    return story.words, ""
 
 
 def _refusal(story: Story) -> str:
