@@ -95,7 +95,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an outbox that is gone with its journal is no empty one", "operations/outboxes.py",
-        "        missing=not away and not", "        missing=False and not",
+        "    return not os.path.isdir(outbox.folders.outbox) and", "    return False and",
         ("cli/test_look.py",),
     ),
     Mutation(

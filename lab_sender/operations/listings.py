@@ -46,7 +46,11 @@ class OutboxListing(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/outbox
 
 
 def lying(installation: Installation, *, limit: int = 50) -> OutboxListing:
-    """List what lies in the outbox and is no message yet. Raises LabSenderError `outbox.unreachable`."""
+    """List what lies in the outbox and is no message yet.
+
+    Raises LabSenderError `outbox.unreachable`, `outbox.missing`: of an outbox that is not there nobody knows what
+    lies in it.
+    """
     from lab_sender.operations.outboxes import still_claimed
 
     outboxes = installation.config.outboxes
@@ -69,6 +73,7 @@ def _seen(installation: Installation, outbox: OutboxConfig) -> tuple[list[Lying]
     which = f" {folder}" if len(installation.config.outboxes) > 1 else ""
 
     def ask() -> tuple[list[Lying] | None, dict[Path, Lying]]:
+        _want_there(installation, outbox, which)
         waiting = {path: _received(path, folder) for path in claimed(outbox)}
         there = lies_in_outbox(installation.config, outbox, ask_writers=True)
         if there is None:
@@ -84,6 +89,21 @@ def _seen(installation: Installation, outbox: OutboxConfig) -> tuple[list[Lying]
         hint = "`lab-sender check` shows what is wrong with it."
         raise LabSenderError("outbox.unreachable", f"the outbox{which} cannot be read.", hint=hint)
     return untaken, waiting
+
+
+def _want_there(installation: Installation, outbox: OutboxConfig, which: str) -> None:
+    """Raise LabSenderError where an outbox is not there, as `status` says it too."""
+    from lab_sender.operations.outboxes import is_missing
+
+    if installation.is_away(outbox):
+        hint = "Bring its share or folder back; what was taken before goes out meanwhile."
+        raise LabSenderError("outbox.unreachable", f"the outbox{which} cannot be reached.", hint=hint)
+    if is_missing(installation, outbox):
+        hint = (
+            "Before the first start all is as it should be: the agent makes it. If lab-sender has worked here before,"
+            " start nothing: find the folder, and bring it back under its name."
+        )
+        raise LabSenderError("outbox.missing", f"the outbox{which} is not there, and no journal is.", hint=hint)
 
 
 def _received(path: Path, folder: str) -> Lying:

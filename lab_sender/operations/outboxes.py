@@ -148,8 +148,13 @@ def of_outbox(installation: Installation, outbox: OutboxConfig) -> OutboxStatus:
         untaken=dict(Counter(each.why for each in lying or ())),
         overdue=dict(Counter(each.why for each in lying or () if each.age_s >= long_s)),
         unread_files=0,
-        missing=not away and not os.path.isdir(outbox.folders.outbox) and not installation.has_journal,
+        missing=not away and is_missing(installation, outbox),
     )
+
+
+def is_missing(installation: Installation, outbox: OutboxConfig) -> bool:
+    """Say whether an outbox is not there, and no journal that would know of it; where one is, ask `is_away`."""
+    return not os.path.isdir(outbox.folders.outbox) and not installation.has_journal
 
 
 def lies_in_outbox(config: Config, outbox: OutboxConfig, *, ask_writers: bool = False) -> list[Untaken] | None:

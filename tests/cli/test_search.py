@@ -158,6 +158,24 @@ def test_what_was_received_and_is_no_message_yet_is_listed(full):
     assert "list --outbox` has what is no message yet" in " ".join(told.output.split())
 
 
+def test_an_outbox_that_is_away_is_no_empty_one(here, ready):
+    """`list --outbox` says what `status` says: that nothing lies there is not known."""
+    here.path.write_text(here.path.read_text() + "folders: {journal: kept}\n")
+    here("send", here.file("a.hl7", ready("A1")))
+    here.outbox.rename(here.folder / "away")
+    assert "the outbox cannot be reached" in " ".join(here("status", exits=2).stdout.split())
+    told = " ".join(here("list", "--outbox", exits=1).stderr.split())
+    assert told.startswith("error outbox.unreachable: the outbox cannot be reached.")
+    assert here.json("list", "--outbox", exits=1)["code"] == "outbox.unreachable"
+
+
+def test_an_outbox_that_is_not_there_with_its_journal_is_no_empty_one_either(full):
+    full.outbox.rename(full.folder / "away")
+    told = " ".join(full("list", "--outbox", exits=1).stderr.split())
+    assert told.startswith("error outbox.missing: the outbox is not there, and no journal is.")
+    assert "find the folder, and bring it back" in told
+
+
 def test_no_ward_is_answered_with_those_there_are(full):
     assert "Messages name: W5." in full("list", "--ward", "5").stdout
 
