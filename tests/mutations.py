@@ -3211,6 +3211,12 @@ MUTATIONS = (
         ("operations/test_bulk.py",),
     ),
     Mutation(
+        "what is given up and may have arrived is said to be so", "journal/sql/story.sql",
+        "SELECT m.id, m.control_id, m.may_have_left OR m.accept_acked OR m.state = 'sending', m.left_before",
+        "SELECT m.id, m.control_id, FALSE, m.left_before",
+        ("cli/test_act.py",),
+    ),
+    Mutation(
         "an empty filter is refused", "cli/arguments.py",
         "    if value is not None and not text:\n", "    if False:\n",
         ("cli/test_search.py",),
