@@ -20,11 +20,13 @@ from msgspec.structs import fields
 from lab_sender.config.load import SHARED, Config, ConfigError
 from lab_sender.config.sections import His
 from lab_sender.config.text.section import Section, key_of
+from lab_sender.config.text.source import Mistake, in_a_line
 from lab_sender.errors import ConfigurationError, LabSenderError
 from lab_sender.intake.compose import Composer, recipients
 from lab_sender.intake.plan import Plan
 from lab_sender.journal import Asked, Journal, JournalUnavailable
 from lab_sender.log import say
+from lab_sender.mllp.tls_files import PemFiles
 
 _FIXED = ("connections", "order_by")
 """What decides, at a start, which lane has which messages."""
@@ -113,7 +115,13 @@ def plans(config: Config) -> dict[str, Plan]:
 
 
 def change(old: Config, new: Config) -> Change:
-    """Prepare a new configuration. Raises NeedsRestart, which names each setting, and what `plans` raises."""
+    """Prepare a new configuration.
+
+    Raises ConfigError where its files for TLS would stop a connection, NeedsRestart, which names each setting, and
+    what `plans` raises.
+    """
+    if unusable := tuple(_unusable_for_tls(new)):
+        raise ConfigError(new.path, unusable)
     if fixed := tuple(_needs_restart(old, new)):
         named, verb = ", ".join(fixed), "needs" if len(fixed) == 1 else "need"
         raise NeedsRestart(
@@ -122,6 +130,16 @@ def change(old: Config, new: Config) -> Change:
             hint="Restart the agent: what waits is kept. Or put back what was there, and reload the rest.",
         )
     return Change(new, plans(new), tuple(_differences(old, new)))
+
+
+def _unusable_for_tls(config: Config) -> Iterator[Mistake]:
+    """Find the files that `check` fails over; a start goes on without them, but it has no link to cut."""
+    for each in config.destinations.values():
+        for fault in PemFiles.of(each.his.tls).faults() if each.his.tls is not None else ():
+            if fault.stops:
+                key = f"{each.his.named}.tls.{fault.setting}"
+                file, line = config.lines.at(key)
+                yield Mistake(line, key, in_a_line(fault.text), in_a_line(fault.hint), file, fault.code)
 
 
 def _needs_restart(old: Config, new: Config) -> Iterator[str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from lab_sender import files, writers
 from lab_sender.config.load import ConfigError, read
+from lab_sender.config.text.source import in_a_line
 from lab_sender.premises.needs import existing, usable
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def further_mistakes(draft: Draft) -> Iterator[Mistake]:
     """Find what is wrong beyond the text of the files, in what of them can be read."""
     yield from _of_profiles(draft)
     for code, setting, text, hint in (*_of_tls(draft), *_of_folders(draft)):
-        yield draft.mistake(code, setting, _in_a_line(text), _in_a_line(hint))
+        yield draft.mistake(code, setting, in_a_line(text), in_a_line(hint))
 
 
 def _of_profiles(draft: Draft) -> Iterator[Mistake]:
@@ -51,8 +52,8 @@ def _of_profiles(draft: Draft) -> Iterator[Mistake]:
                 takes = mistakes_of_takes(destination.takes, one.profile, one.unread)
                 found += [(each.setting, each) for each in takes]
         for setting, error in found:
-            text = _in_a_line(error.text.removeprefix("It "))
-            yield draft.mistake(error.code, setting, text, _in_a_line(error.hint), within=key)
+            text = in_a_line(error.text.removeprefix("It "))
+            yield draft.mistake(error.code, setting, text, in_a_line(error.hint), within=key)
 
 
 def _of_tls(draft: Draft) -> Iterator[tuple[str, str, str, str]]:
@@ -76,12 +77,6 @@ def _of_folders(draft: Draft) -> Iterator[tuple[str, str, str, str]]:
         yield "config.folder", "folders.work", "is on another disk or share than the outbox", hint
     if journal and not writers.is_local(existing(journal)):
         yield "config.folder", "folders.journal", "is on a network share", "Name a folder on a local disk."
-
-
-def _in_a_line(text: str) -> str:
-    """Write a sentence as it stands behind a colon."""
-    plain = text.removesuffix(".")
-    return plain[:1].lower() + plain[1:] if plain[1:2].islower() or plain[1:2] == " " else plain
 
 
 def _fault_of_folder(folder: Path) -> tuple[str, str] | None:

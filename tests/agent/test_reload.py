@@ -6,9 +6,10 @@ import contextlib
 from pathlib import Path
 
 import pytest
+import trustme
 
 from lab_sender.agent.reload import NeedsRestart, change
-from lab_sender.config.load import Config, load
+from lab_sender.config.load import Config, ConfigError, load
 from lab_sender.journal import Journal, View
 
 ONE = "outbox: o\nhis: {host: 127.0.0.1, port: 1}\n"
@@ -86,6 +87,39 @@ def test_what_needs_a_restart_is_named_and_nothing_is_taken(
     assert refused.value.code == "reload.needs-restart"
     for each in named:
         assert each in refused.value.text
+
+
+@pytest.mark.parametrize(
+    ("tls", "code", "line", "text"),
+    [
+        ("ca: none.pem", "tls.ca", 5, "there is no such file"),
+        ("ca: key.pem", "tls.ca", 5, "holds a private key and no certificate"),
+        ("certificate: none.pem", "tls.certificate", 5, "there is no such file"),
+        ("certificate: own.pem\n    key: none.pem", "tls.key", 6, "there is no such file"),
+        ("certificate: own.pem\n    key: other.pem", "tls.key", 6, "is not the key of the certificate in"),
+        ("ca: ca.pem\n    certificate: own.pem\n    key: key.pem", "", 0, ""),
+    ],
+)
+def test_files_for_tls_that_stop_a_connection_are_named_with_their_line_and_nothing_is_taken(
+    tls: str, code: str, line: int, text: str, read: object, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    own, other = authority.issue_cert("lab.example"), authority.issue_cert("lab.example")
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    own.cert_chain_pems[0].write_to_path(str(tmp_path / "own.pem"))
+    own.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    other.private_key_pem.write_to_path(str(tmp_path / "other.pem"))
+    plain = "outbox: o\nhis:\n  host: 127.0.0.1\n  tls:\n    {}\n  port: 1\n"
+    old, new = read(ONE), read(plain.format(tls))  # type: ignore[operator]
+    if not code:
+        assert change(old, new).names == ("his.tls",)
+        return
+    with pytest.raises(ConfigError) as refused:
+        change(old, new)
+    assert [(each.code, each.line) for each in refused.value.mistakes] == [(code, line)]
+    assert text in refused.value.mistakes[0].text
+    with pytest.raises(ConfigError):
+        change(new, new)  # whatever the agent began with
 
 
 def test_two_who_ask_at_once_are_answered_both(journal: Journal) -> None:

@@ -64,6 +64,21 @@ def test_a_configuration_with_mistakes_is_named_with_its_lines(here: Here) -> No
         assert digest, "the agent went on"
 
 
+def test_a_file_for_tls_that_is_not_there_cuts_no_link(here: Here, his: StandIn) -> None:
+    with here.agent():
+        here("send", here.file("r-1.json", report("F-1")))
+        plain = here.path.read_text()
+        here.path.write_text(plain.replace("ack_timeout: 5s", "tls: {ca: none.pem}"))
+        named = "config.yaml line 5: his.tls.ca: "
+        assert named in " ".join(here("check", exits=1).stdout.split())
+        shown = here("reload", exits=78).stderr
+        assert "not taken, the agent goes on as before" in shown
+        assert named in shown
+        here.path.write_text(plain)
+        here("send", here.file("r-2.json", report("F-2")))
+    assert len(his.received) == 2
+
+
 def test_without_an_agent_nobody_takes_it(here: Here) -> None:
     assert here.json("reload", exits=75)["code"] == "reload.no-agent"
     with here.agent():

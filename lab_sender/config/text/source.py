@@ -44,6 +44,12 @@ class Mistake(Struct, frozen=True):
         return f"{self.file or name}{line}:{key} {self.text}{hint}"
 
 
+def in_a_line(text: str) -> str:
+    """Write a sentence as it stands behind a colon."""
+    plain = text.removesuffix(".")
+    return plain[:1].lower() + plain[1:] if plain[1:2].islower() or plain[1:2] == " " else plain
+
+
 class Unreadable(Exception):
     """A file that is not there, too large, or not in UTF-8."""
 
