@@ -3,7 +3,8 @@
 Holds: `Reload`, which looks whether somebody has asked for it; what can be taken while the agent runs and what needs
 a restart; what differs, by the names of the settings.
 Promises: all that can fail has been done before anything changes. A destination takes its settings before its next
-message, an intake before its next round; what is in the journal keeps its bytes.
+message, an intake before its next round; what is in the journal keeps its bytes. Nobody is told to restart an agent
+that would not start.
 Never: reads the file (whoever starts the agent says how), or has a setting's value in a text.
 """
 
@@ -27,6 +28,7 @@ from lab_sender.intake.plan import Plan
 from lab_sender.journal import Asked, Journal, JournalUnavailable
 from lab_sender.log import say
 from lab_sender.mllp.tls_files import PemFiles
+from lab_sender.premises.start import not_startable
 
 _FIXED = ("connections", "order_by")
 """What decides, at a start, which lane has which messages."""
@@ -124,11 +126,12 @@ def change(old: Config, new: Config) -> Change:
         raise ConfigError(new.path, unusable)
     if fixed := tuple(_needs_restart(old, new)):
         named, verb = ", ".join(fixed), "needs" if len(fixed) == 1 else "need"
-        raise NeedsRestart(
-            "reload.needs-restart",
-            f"{named} {verb} a restart; nothing was changed.",
-            hint="Restart the agent: what waits is kept. Or put back what was there, and reload the rest.",
-        )
+        text = f"{named} {verb} a restart; nothing was changed."
+        hint = "Restart the agent: what waits is kept. Or put back what was there, and reload the rest."
+        if (lack := not_startable(new.outboxes, new.destinations)) is not None:
+            text += f" Do not restart yet: no agent would start, {lack.code}: {lack.text}"
+            hint = f"{lack.hint} Then `lab-sender reload` again: it says whether a restart will do."
+        raise NeedsRestart("reload.needs-restart", text, hint=hint)
     return Change(new, plans(new), tuple(_differences(old, new)))
 
 

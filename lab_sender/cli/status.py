@@ -283,6 +283,8 @@ def _common(now: operation.Status) -> list[tuple[str, str]]:
 
 def _agent(now: operation.Status) -> list[tuple[str, str]]:
     changed = f"{now.config_file} is not in force: `lab-sender reload`" if now.config_changed else ""
+    if now.config_refused:
+        changed = f"{now.config_file} was not taken: `lab-sender explain {now.config_refused}`"
     machines = [("machines" if number == 0 else "", _machine(each)) for number, each in enumerate(now.nodes)]
     return [("agent", "running" if now.running else "not running"), ("config", changed), *machines]
 

@@ -122,6 +122,16 @@ def test_files_for_tls_that_stop_a_connection_are_named_with_their_line_and_noth
         change(new, new)  # whatever the agent began with
 
 
+def test_another_journal_is_named_as_the_start_would(read: object, tmp_path: Path) -> None:
+    old = read(ONE)  # type: ignore[operator]
+    (tmp_path / "o" / ".lab-sender").mkdir(parents=True)
+    (tmp_path / "o" / ".lab-sender" / "agent.lock").write_text("the journal of this outbox is in use\n")
+    with pytest.raises(NeedsRestart) as refused:
+        change(old, read(ONE + "folders: {journal: elsewhere}\n"))  # type: ignore[operator]
+    assert "Do not restart yet: no agent would start, journal.missing: " in refused.value.text
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_two_who_ask_at_once_are_answered_both(journal: Journal) -> None:
     first, second = journal.reloads.asks(who="anna"), journal.reloads.asks(who="bert")
     asked = journal.reloads.asked()

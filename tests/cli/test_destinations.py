@@ -238,6 +238,47 @@ def test_a_removed_destination_keeps_the_agent_from_starting_until_it_is_given_u
         site.until(lambda: site.json("show", 2)["folder"] == "sent")
 
 
+def test_a_reload_says_not_to_restart_where_no_agent_would_start(site: Here, all_his: dict[str, StandIn]) -> None:
+    """The others would get nothing either. What it says to do instead is enough, done to the letter."""
+    all_his["registry"].stop()
+    with site.agent():
+        site("send", site.file("a.json", report("F-1")), "--timeout", "1s", exits=None)
+        site.until(lambda: len(all_his["hospital"].received) == 1)
+        write(site, all_his, without(CONFIG, "registry"))
+        told = site.json("reload", exits=78)
+        assert told["code"] == "reload.needs-restart"
+        assert "Do not restart yet: no agent would start, destination.removed: the journal has a mess" in told["text"]
+        assert told["hint"].startswith("Write registry back into the configuration, under that name; or give up ")
+        assert "Restart the agent" not in told["hint"]
+        shown = " ".join(site("status", exits=2).stdout.split())
+        assert "`lab-sender explain reload.needs-restart`" in shown
+        assert "`lab-sender reload`" not in shown
+        write(site, all_his, CONFIG)
+        assert site.json("reload")["in_force"]
+        write(site, all_his, without(CONFIG, "registry"))
+        site("dismiss", "--all", "--to", "registry", "--why", "contract ended", "--count", 1)
+        told = site.json("reload", exits=78)
+        assert "Do not restart" not in told["text"]
+        assert told["hint"].startswith("Restart the agent: what waits is kept.")
+    with site.agent():
+        site.until(lambda: site.json("status", exits=None)["running"])
+
+
+def test_a_reload_without_an_outbox_that_has_files_says_not_to_restart(
+    site: Here, all_his: dict[str, StandIn], tmp_path: Path
+) -> None:
+    micro = tmp_path / "micro"
+    with site.agent():
+        site.until(micro.is_dir)
+        (micro / "bad.json").write_text("{")
+        site.until((micro / "quarantine" / "bad.json").exists)
+        write(site, all_his, CONFIG.replace("  - {{folder: micro, to: [hospital]}}\n", ""))
+        told = site.json("reload", exits=78)
+        assert "Do not restart yet: no agent would start, outbox.removed: the outbox micro" in told["text"]
+        site("dismiss", "bad.json", "--why", "empty")
+        assert "Do not restart" not in site.json("reload", exits=78)["text"]
+
+
 def test_what_nobody_takes_is_no_destinations_to_give_up(site: Here, all_his: dict[str, StandIn]) -> None:
     """It is noted with the first destination, for want of another one."""
     never = CONFIG.replace("OBR-4.1, in: [2345-7, 600-7]", "MSH-6, is: X")
