@@ -336,5 +336,7 @@ def _quarantine(now: operation.Status) -> tuple[str, str]:
 
 
 def _journal(now: operation.Status) -> tuple[str, str]:
+    if now.journal_lack:
+        return ("journal", f"not the right one: `lab-sender explain {now.journal_lack}`")
     free = f", {wording.size(now.disk_free_bytes)} free on its disk" if now.disk_free_bytes is not None else ""
     return ("journal", f"{wording.size(now.journal_bytes)}{free}" if now.journal else "none yet")

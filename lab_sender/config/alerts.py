@@ -52,6 +52,7 @@ DELAYS: Final[Mapping[str, Delay]] = MappingProxyType(
         "intake.quiet": Delay(0, 0),
         "intake.stuck": Delay(0, 0),
         "intake.waits": Delay(5 * _MIN, _MIN),
+        "journal.elsewhere": Delay(_MIN, _MIN),
         "journal.unavailable": Delay(_MIN, _MIN),
         "keeper.waits": Delay(5 * _MIN, _MIN),
         "lane.held": Delay(60 * _MIN, 0),

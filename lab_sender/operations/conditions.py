@@ -192,6 +192,8 @@ def _agent(now: Facts) -> Iterator[Condition]:
         text = f"no agent runs and {kept}" if waits else "no agent runs"
         level: Severity = "CRITICAL" if waits else "WARNING"
         yield Condition("agent.none", level, None, now.agent_ended, now.agent_seen_ms, text, waits)
+    if now.journal_lack:
+        yield Condition(now.journal_lack, "CRITICAL", None, None, None, (now.journal_lack_text or "").rstrip("."))
     if now.journal_trouble:
         text = f"the journal cannot be written ({now.journal_trouble})"
         yield Condition(

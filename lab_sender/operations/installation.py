@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lab_sender.journal import Address, Journal, KeptView, View
     from lab_sender.operations.records import Records
     from lab_sender.premises.beat import Beat
+    from lab_sender.premises.needs import Lack
 
 
 LOOK_S: Final = 3.0
@@ -29,7 +30,7 @@ LOOK_S: Final = 3.0
 
 
 class NoJournal(LabSenderError):
-    """No agent has run with this configuration yet."""
+    """No agent has run with this configuration yet, or its journal is not the one that is named."""
 
 
 class Later(LabSenderError):
@@ -204,6 +205,18 @@ class Installation:
         except (PermissionError, patience.Hangs):
             return is_fresh(self.last_beat())
 
+    def lack_of_journal(self) -> Lack | None:
+        """Return why the journal that is named is not the one that knows what is done here; None where it is."""
+        from lab_sender.premises.locks import has_other_journal
+        from lab_sender.premises.needs import of_the_agent
+
+        folders = [each.folders for each in self.config.outboxes]
+        with contextlib.suppress(PermissionError, patience.Hangs):
+            question = f"locks of {self.journal_path}"
+            if patience.ask_of(question, lambda: has_other_journal(*folders), LOOK_S):
+                return of_the_agent(self.config.folders, self.config.path.name)
+        return None
+
     def last_beat(self) -> Beat | None:
         """Return what the last agent has written of itself; None where none has."""
         from lab_sender.premises.beat import last_beat
@@ -236,10 +249,11 @@ class Installation:
 
     @contextlib.contextmanager
     def journal(self) -> Iterator[Journal]:
-        """Open the journal for an act, beside the agent if one runs. Raises NoJournal."""
+        """Open the journal for an act, beside the agent if one runs. Raises NoJournal, also if that has another."""
         from lab_sender.journal import Journal
 
         self.want_journal()
+        self._want_none_lacking()
         journal = Journal(self.journal_at)
         try:
             yield journal
@@ -291,11 +305,16 @@ class Installation:
 
             if lack := disk_there("journal", self.config.folders.journal):
                 raise NoJournal(lack.code, lack.text, hint=lack.hint)
+            self._want_none_lacking()
             raise NoJournal(
                 "journal.none",
                 f"there is no journal at {self.journal_at}.",
                 hint="No agent has run with this configuration yet: `lab-sender run`.",
             )
+
+    def _want_none_lacking(self) -> None:
+        if lack := self.lack_of_journal():
+            raise NoJournal(lack.code, lack.text, hint=lack.hint)
 
 
 def journal_named(name: str) -> Address:

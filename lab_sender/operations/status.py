@@ -60,6 +60,10 @@ class Facts(Value, frozen=True):
     silent: Annotated[dict[str, float], about("Parts of the agent that have done nothing for so many seconds.")]
     journal_trouble: Annotated[str | None, about("Why the journal cannot be written, by its code.")]
     journal_trouble_since_ms: Annotated[Instant | None, about("Since when, in ms since 1970 UTC.")]
+    journal_lack: Annotated[
+        str | None, about("Why the journal is not the one that knows what is done here, by its code; null: it is.")
+    ]
+    journal_lack_text: Annotated[str | None, about("The same in words.")]
     his: Annotated[str, about("Where the running agent delivers to, else where the next one will: `host:port`.")]
     config_file: Annotated[str, about("The name of the configuration's file.")]
     config_changed: Annotated[bool, about("It, or a file that it names, is not the one that the agent runs with.")]
@@ -163,6 +167,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     running = installation.agent_runs()
     beat, at_ms = installation.last_beat(), now_ms()
     names = chosen(config, to)
+    lack = installation.lack_of_journal()
     seen = look_at(installation)  # before the journal is asked: it may take up what was claimed
     unread: list[list[int | None]] = [list(each.claimed.values()) for each in seen]
     trouble = filing = digest = refused = retention = ""
@@ -222,6 +227,8 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
         silent=silent_parts(beat) if running else {},
         journal_trouble=beat.journal or None if running and beat else None,
         journal_trouble_since_ms=beat.journal_since_ms if running and beat else None,
+        journal_lack=lack.code if lack is not None else None,
+        journal_lack_text=lack.text if lack is not None else None,
         his=worst.his or "",
         config_file=config.path.name,
         config_changed=changed,

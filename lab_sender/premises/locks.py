@@ -35,12 +35,22 @@ def outbox_locks(folders: Folders) -> tuple[Path, ...]:
 
 def is_taken(*outboxes: Folders) -> bool:
     """Say whether an agent has one of the locks; one that starts meanwhile tries again."""
+    return _first_taken(outboxes) is not None
+
+
+def has_other_journal(*outboxes: Folders) -> bool:
+    """Say whether an agent has an outbox, and not the journal that they name: it began with another one."""
+    journal = lock_files(outboxes[0])[0]
+    return all(_first_taken(outboxes) not in (None, journal) for _ in range(2))  # it may have been about to take it
+
+
+def _first_taken(outboxes: Sequence[Folders]) -> Path | None:
     tried = set[Path]()
     for path in _lock_files(outboxes):
         if path not in tried and os.path.exists(path):
             tried.add(path)
             lock = files.take_lock(path)
             if lock is None:
-                return True
+                return path
             lock.close()
-    return False
+    return None

@@ -187,6 +187,19 @@ def outbox_there(folders: Folders) -> Lack | None:
     return Lack(name, "outbox.unreachable", text, hint, ExitCode.DONE)
 
 
+def of_the_agent(folders: Folders, file: str) -> Lack:
+    """The journal that `file` names is the one that the running agent works with."""
+    text = (
+        f"the running agent works with another journal than {file} names ({journal_of(folders)}):"
+        " what waits and what is held is in that one, and is not seen here."
+    )
+    hint = (
+        f"Write back into {file} where the journal was when the agent began (`journal`, `folders.journal`), and look"
+        " again. To move it, stop the agent first. Nothing was changed."
+    )
+    return Lack("journal", "journal.elsewhere", text, hint, ExitCode.LATER)
+
+
 OF_THE_JOURNAL = (journal_on_own_disk, journal_writable)
 """What must be so of the journal's folder before an agent's first start too."""
 

@@ -188,3 +188,29 @@ def test_the_end_of_both_certificates_is_seen_by_a_running_agent(here: Here, tmp
     found = {each["cause"]: each["level"] for each in now["conditions"] if each["code"] == "certificate.ends"}
     assert found == {"own": "WARNING", "peer": "WARNING"}
     assert f"ours until {end.astimezone():%Y-%m-%d}, the HIS's until {end.astimezone():%Y-%m-%d}" in shown
+
+
+def test_an_agent_with_another_journal_than_is_named_is_critical_and_nothing_is_done_to_that_one(here: Here) -> None:
+    """Else results that wait or are held would look like none."""
+    plain = here.path.read_text()
+    with here.agent():
+        here("hold", "--why", "q")
+        here.path.write_text(plain + "folders: {journal: j2}\n")
+        now = here.json("status", exits=2)
+        assert (now["running"], now["conditions"][0]["code"]) == (True, "journal.elsewhere")
+        assert str(here.folder / "j2") in now["conditions"][0]["text"]
+        assert "`lab-sender explain journal.elsewhere`" in here("status", exits=2).stdout
+        for command in (("list",), ("resume",)):
+            error = here(*command, exits=None).stderr
+            assert "journal.elsewhere: the running agent works with another journal than config.yaml names" in error
+            assert "lab-sender run" not in error
+        assert not (here.folder / "j2").exists()
+        here.path.write_text(plain)
+        (here.folder / "j2").mkdir()
+        here("journal", "backup", here.folder / "j2" / "journal.db")  # one of before lies there
+        here.path.write_text(plain + "folders: {journal: j2}\n")
+        assert "journal.elsewhere" in _codes(here)
+        assert "journal.elsewhere" in here("resume", exits=None).stderr
+        here.path.write_text(plain)
+        assert {"journal.elsewhere", "lane.held"} & _codes(here).keys() == {"lane.held"}
+    assert "journal.elsewhere" not in _codes(here)
