@@ -8,8 +8,8 @@ Never: prints.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -206,7 +206,15 @@ class Installation:
             return is_fresh(self.last_beat())
 
     def lack_of_journal(self) -> Lack | None:
-        """Return why the journal that is named is not the one that knows what is done here; None where it is."""
+        """Return why the journal that is named is not the one that knows what is done here; None where it is.
+
+        Without an agent it is what one would end with at its start. Raises LabSenderError where it cannot be read.
+        """
+        if lack := self._lack_beside_agent():
+            return lack
+        return None if self.agent_runs() else self._lack_at_start()
+
+    def _lack_beside_agent(self) -> Lack | None:
         from lab_sender.premises.locks import has_other_journal
         from lab_sender.premises.needs import of_the_agent
 
@@ -215,6 +223,27 @@ class Installation:
             question = f"locks of {self.journal_path}"
             if patience.ask_of(question, lambda: has_other_journal(*folders), LOOK_S):
                 return of_the_agent(self.config.folders, self.config.path.name)
+        return None
+
+    def _lack_at_start(self) -> Lack | None:
+        """Ask each outbox; one that hangs says nothing."""
+        from lab_sender.premises.behind import not_behind
+        from lab_sender.premises.needs import disk_there, holds_nothing, worked_on
+
+        if disk_there("journal", self.config.folders.journal) is not None:
+            return None  # an agent waits for it
+        if holds_nothing(self.journal_at):
+            return self._first_lack(lambda each: worked_on(each.folders))
+        with self.view() as view:
+            return self._first_lack(
+                lambda each: None if self.is_away(each) or self.is_new(each) else not_behind(each.folders, view)
+            )
+
+    def _first_lack(self, lack_of: Callable[[OutboxConfig], Lack | None]) -> Lack | None:
+        for each in self.config.outboxes:
+            with contextlib.suppress(patience.Hangs):
+                if lack := patience.ask_of(f"outbox {each.folders.outbox}", partial(lack_of, each), LOOK_S):
+                    return lack
         return None
 
     def last_beat(self) -> Beat | None:
@@ -253,7 +282,8 @@ class Installation:
         from lab_sender.journal import Journal
 
         self.want_journal()
-        self._want_none_lacking()
+        if lack := self._lack_beside_agent():
+            raise NoJournal(lack.code, lack.text, hint=lack.hint)
         journal = Journal(self.journal_at)
         try:
             yield journal
@@ -305,16 +335,13 @@ class Installation:
 
             if lack := disk_there("journal", self.config.folders.journal):
                 raise NoJournal(lack.code, lack.text, hint=lack.hint)
-            self._want_none_lacking()
+            if lack := self.lack_of_journal():
+                raise NoJournal(lack.code, lack.text, hint=lack.hint)
             raise NoJournal(
                 "journal.none",
                 f"there is no journal at {self.journal_at}.",
                 hint="No agent has run with this configuration yet: `lab-sender run`.",
             )
-
-    def _want_none_lacking(self) -> None:
-        if lack := self.lack_of_journal():
-            raise NoJournal(lack.code, lack.text, hint=lack.hint)
 
 
 def journal_named(name: str) -> Address:

@@ -20,8 +20,8 @@ _OF_MACHINE: Final = frozenset(
     (
         "agent.none", "agent.stuck", "config.not-in-force", "config.refused", "destination.removed",
         "disk.filling", "disk.low", "intake.nobody", "intake.quiet", "intake.stuck", "intake.waits",
-        "journal.elsewhere", "journal.unavailable", "keeper.waits", "outbox.missing", "outbox.unreachable",
-        "outbox.unreadable", "outbox.untaken", "retention.failed",
+        "journal.behind", "journal.elsewhere", "journal.missing", "journal.unavailable", "keeper.waits",
+        "outbox.missing", "outbox.unreachable", "outbox.unreadable", "outbox.untaken", "retention.failed",
     )
 )  # fmt: skip
 """Those that are, whatever they are due to."""

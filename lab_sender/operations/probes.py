@@ -160,8 +160,6 @@ def removed_ones(installation: Installation) -> Iterator[Check]:
 
 def journal(installation: Installation) -> Iterator[Check]:
     """Can the journal be kept where it lies, is it whole and of this version? Does an agent run?"""
-    from lab_sender.premises.needs import own_journal
-
     yield from _journals_folder(installation.config)
     running = installation.agent_runs()
     try:
@@ -171,7 +169,7 @@ def journal(installation: Installation) -> Iterator[Check]:
         return
     yield _agent(installation, running=running)
     if not has_journal:
-        lack = own_journal(installation.config.folders)
+        lack = installation.lack_of_journal()
         none = [_lacking(lack)] if lack else list(_rights(installation))
         yield from none or [Check("journal", "ok", "none yet; the agent makes it")]
         return
@@ -179,21 +177,18 @@ def journal(installation: Installation) -> Iterator[Check]:
         with installation.view() as view:
             version, found, clean = view.schema_version(), view.integrity(), view.ended_clean()
             known = view.known_version()
-            behind = [_lacking(lack) for lack in _behind(installation, view)]
             weaknesses, size = view.weaknesses(), wording.size(installation.journal_bytes(view))
             machines = list(_machines(installation.config, view, running=running)) if version == known else []
     except LabSenderError as error:
         yield Check("journal", "fail", error.text, error.hint)
         return
-    if version == 0 and (lack := own_journal(installation.config.folders)):
-        yield _lacking(lack)
-    elif found != "ok":
+    if found != "ok":
         yield Check("journal", "fail", f"damaged: {found}", "Follow 'The journal is damaged' in docs/SYMPTOMS.md.")
     elif version > known:
         text = f"written by a newer lab-sender (schema {version}, this one knows {known})."
         yield Check("journal", "fail", text, "Use the newer version.")
-    elif behind:
-        yield from behind
+    elif lack := installation.lack_of_journal():
+        yield _lacking(lack)
     else:
         older = f", schema {version} becomes {known} at the next start" if version < known else ""
         crashed = "; the last agent did not end in good order, the next one takes up its work"
@@ -247,17 +242,6 @@ def _rights(installation: Installation) -> Iterator[Check]:
         yield Check("journal", "fail", error.text, error.hint)
     finally:
         view.close()
-
-
-def _behind(installation: Installation, view: View) -> Iterator[Lack]:
-    """Does the journal know what was spooled last from each outbox that it has served?"""
-    from lab_sender.premises.behind import not_behind
-
-    for outbox in installation.config.outboxes:
-        if not installation.is_away(outbox) and not installation.is_new(outbox):
-            lack = not_behind(outbox.folders, view)
-            if lack is not None:
-                yield lack
 
 
 def _journals_folder(config: Config) -> Iterator[Check]:

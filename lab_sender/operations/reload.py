@@ -38,6 +38,9 @@ def reload(installation: Installation, *, who: str, wait_s: float = _WAIT_S) -> 
     say where the journal is.
     """
     if not installation.agent_runs():
+        if lack := installation.lack_of_journal():
+            text = f"no agent runs, and none would start ({lack.code}): {lack.text}"
+            raise Later("reload.no-agent", text, hint=lack.hint)
         hint = "The next start takes the configuration as it is: `lab-sender check`, then `lab-sender run`."
         raise Later("reload.no-agent", "no agent runs.", hint=hint)
     with installation.journal() as book:

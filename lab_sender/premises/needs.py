@@ -128,13 +128,8 @@ def one_disk(folders: Folders) -> Lack | None:
     return Lack("one disk", "folder.other-device", text, hint, ExitCode.CONFIG)
 
 
-def own_journal(folders: Folders) -> Lack | None:
-    """An outbox that an agent has worked on has its journal, which knows what is claimed and what was sent."""
-    return worked_on(folders) if holds_nothing(journal_of(folders)) else None
-
-
 def worked_on(folders: Folders) -> Lack | None:
-    """No agent has worked on an outbox whose journal knows nothing."""
+    """No agent has worked on an outbox whose journal holds nothing: that knows what is claimed and what was sent."""
     if folders.may_be_shared and os.path.exists(folders.identity):
         return None  # it is the journal that has to know it
     locks = {folders.work / LOCK_NAME, folders.own / LOCK_NAME}

@@ -214,3 +214,30 @@ def test_an_agent_with_another_journal_than_is_named_is_critical_and_nothing_is_
         here.path.write_text(plain)
         assert {"journal.elsewhere", "lane.held"} & _codes(here).keys() == {"lane.held"}
     assert "journal.elsewhere" not in _codes(here)
+
+
+def test_a_journal_that_is_not_there_or_is_older_is_critical_and_nobody_is_told_to_start(here: Here) -> None:
+    """As the start says it, which would end."""
+    with here.agent():
+        here("send", here.file("a.json", report("F-1")))
+        here("journal", "backup", here.folder / "old.db")
+        here("send", here.file("b.json", report("F-2")))
+    assert not {"journal.missing", "journal.behind"} & _codes(here).keys()
+    var = here.outbox / ".lab-sender"
+    for name in ("journal.db", "journal.db-wal", "journal.db-shm"):
+        if (var / name).exists():
+            (var / name).rename(here.folder / name)
+    now = here.json("status", exits=2)
+    assert now["conditions"][0]["code"] == "journal.missing"
+    for command in (("list",), ("hold",), ("run",)):
+        error = here(*command, exits=None).stderr
+        assert "journal.missing: an agent has worked on this outbox, but the journal" in error, command
+        assert "lab-sender run" not in error
+    assert "journal.missing" in here("reload", exits=75).stderr
+    (here.folder / "old.db").rename(var / "journal.db")
+    now = here.json("status", exits=2)
+    assert now["conditions"][0]["code"] == "journal.behind"
+    assert "fail  journal" in here("check", exits=1).stdout
+    assert "`lab-sender explain journal.behind`" in here("status", exits=2).stdout
+    here("journal", "accept", "--why", "restored")
+    assert "journal.behind" not in _codes(here)

@@ -34,6 +34,7 @@ from lab_sender.journal.leases import Seen
 from lab_sender.journal.sharing import lease_of
 from lab_sender.premises import needs
 from lab_sender.premises.known import known_outboxes
+from lab_sender.premises.names import journal_of
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn
@@ -351,12 +352,13 @@ def test_tables_that_somebody_has_made_are_no_journal_yet(server: Server, tmp_pa
     mine = Folders(tmp_path, tmp_path, tmp_path, tmp_path, tmp_path, shared)
     (tmp_path / "agent.lock").write_text("the journal of this outbox is in use\n")
     Journal(server).close()
-    lack = needs.own_journal(mine)
+    assert needs.holds_nothing(journal_of(mine))
+    lack = needs.worked_on(mine)
     assert lack is not None
     assert lack.code == "journal.missing"
     with closing(Journal(replace(server, node="other"))) as other:
         other.begin()
-    assert needs.own_journal(mine) is None, "another machine has begun: this one may join"
+    assert not needs.holds_nothing(journal_of(mine)), "another machine has begun: this one may join"
 
 
 def test_what_was_left_before_agents_shared_the_journal_is_filed_first(server: Server, tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ _SEEN_BY_AGENT: Final = frozenset(
 """What nobody knows while no agent runs: it is not over then."""
 _EXPLAINS: Final[Mapping[str, frozenset[str]]] = {
     "agent.none": _SEEN_BY_AGENT | {"waiting.old"},
+    "journal.behind": frozenset(("agent.none",)),
+    "journal.missing": frozenset(("agent.none",)),
     "outbox.missing": frozenset(("agent.none",)),
     "outbox.unreachable": frozenset(("outbox.unreadable", "intake.stuck", "intake.waits")),
     "journal.unavailable": frozenset(("agent.stuck", "intake.waits", "keeper.waits", "intake.stuck")),
