@@ -196,6 +196,7 @@ class Premises:
                 lock.flush()
 
     def _enter(self) -> None:
+        self._demand(needs.not_moved, self._first)
         self._make((self._first.journal,))
         for premise in needs.OF_THE_JOURNAL:
             self._demand(premise, self._first)

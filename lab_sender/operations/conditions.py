@@ -224,7 +224,7 @@ def _intake(now: Facts, moment: Moment) -> Iterator[Condition]:
         if box.away:
             text = f"{which} does not answer" if box.hangs else f"{which} cannot be reached"
             yield Condition(AWAY, "CRITICAL", None, cause, None, text)
-        elif box.missing and not now.running:
+        elif box.missing and not (now.running or now.journal_lack):
             text = f"{which} is not there, and no journal is: no agent has worked here yet, or they were moved"
             yield Condition("outbox.missing", "CRITICAL", None, cause, None, text)
         elif box.shared and box.node is None and not all(each.stopped for each in now.nodes):

@@ -205,6 +205,16 @@ class Installation:
         except (PermissionError, patience.Hangs):
             return is_fresh(self.last_beat())
 
+    @property
+    def before_a_first_start(self) -> str:
+        """Say what to make sure of where neither an outbox nor a journal is there; "" where one is."""
+        if self.has_journal or any(each.folders.outbox.is_dir() for each in self.config.outboxes):
+            return ""
+        return (
+            "Has an agent worked here before? Then start nothing, and follow 'The outbox is not there' in"
+            " docs/SYMPTOMS.md: its folder was moved, or its disk is not mounted. Only if not: `lab-sender run`."
+        )
+
     def lack_of_journal(self) -> Lack | None:
         """Return why the journal that is named is not the one that knows what is done here; None where it is.
 
@@ -228,12 +238,12 @@ class Installation:
     def _lack_at_start(self) -> Lack | None:
         """Ask each outbox; one that hangs says nothing."""
         from lab_sender.premises.behind import not_behind
-        from lab_sender.premises.needs import disk_there, holds_nothing, worked_on
+        from lab_sender.premises.needs import disk_there, holds_nothing, not_moved, worked_on
 
         if disk_there("journal", self.config.folders.journal) is not None:
             return None  # an agent waits for it
         if holds_nothing(self.journal_at):
-            return self._first_lack(lambda each: worked_on(each.folders))
+            return self._first_lack(lambda each: not_moved(each.folders) or worked_on(each.folders))
         with self.view() as view:
             return self._first_lack(
                 lambda each: None if self.is_away(each) or self.is_new(each) else not_behind(each.folders, view)
@@ -340,7 +350,7 @@ class Installation:
             raise NoJournal(
                 "journal.none",
                 f"there is no journal at {self.journal_at}.",
-                hint="No agent has run with this configuration yet: `lab-sender run`.",
+                hint=self.before_a_first_start or "No agent has run with this configuration yet: `lab-sender run`.",
             )
 
 

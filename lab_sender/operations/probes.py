@@ -107,7 +107,8 @@ def folders(
     if lack := gone or (needs.outbox_there(places) if away else None):
         yield _lacking(lack)
     yield from _mapped(places)
-    for name in ("sent", "quarantine") if away else ("outbox", "work", "sent", "quarantine"):
+    is_elsewhere = away or needs.not_moved(places) is not None
+    for name in ("sent", "quarantine") if is_elsewhere else ("outbox", "work", "sent", "quarantine"):
         setting = of_outbox if name == "outbox" else f"folders.{name}"
         folder = getattr(places, name)
         if needs.disk_there(name, folder) is None:
@@ -293,7 +294,11 @@ def _folder(name: str, folder: Path, where: str) -> Check:
     if lack := needs.usable(name, folder):
         return Check(name, "fail", f"{where}: {lack.text}", lack.hint)
     is_made = os.path.isdir(folder)
-    return Check(name, "ok", str(folder) if is_made else f"{folder} (not there yet; the agent makes it)")
+    if is_made:
+        return Check(name, "ok", str(folder))
+    before = "If an agent has worked here before, start nothing: 'The outbox is not there' in docs/SYMPTOMS.md."
+    text = f"{folder} (not there yet; the agent makes it)"
+    return Check(name, "ok", text, before if name == "outbox" else None)
 
 
 def _open_to_others(name: str, path: Path) -> Iterator[Check]:

@@ -42,7 +42,7 @@ def reload(installation: Installation, *, who: str, wait_s: float = _WAIT_S) -> 
             text = f"no agent runs, and none would start ({lack.code}): {lack.text}"
             raise Later("reload.no-agent", text, hint=lack.hint)
         hint = "The next start takes the configuration as it is: `lab-sender check`, then `lab-sender run`."
-        raise Later("reload.no-agent", "no agent runs.", hint=hint)
+        raise Later("reload.no-agent", "no agent runs.", hint=installation.before_a_first_start or hint)
     with installation.journal() as book:
         act = book.reloads.asks(who=who)
     until = time.monotonic() + wait_s

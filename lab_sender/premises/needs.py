@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from lab_sender import files, writers
 from lab_sender.config.folders import Folders, OutboxConfig
-from lab_sender.errors import AgentError, ExitCode
+from lab_sender.errors import AgentError, ExitCode, LabSenderError
 from lab_sender.intake.names import is_dropping
 from lab_sender.journal import Address, View
 from lab_sender.premises.names import JOURNAL_NAME, LOCK_NAME, journal_of
@@ -126,6 +126,40 @@ def one_disk(folders: Folders) -> Lack | None:
     text = "the work folder is on another disk or share than the outbox, and claiming is a rename."
     hint = "Set folders.work to a folder on the outbox's disk."
     return Lack("one disk", "folder.other-device", text, hint, ExitCode.CONFIG)
+
+
+def not_moved(folders: Folders) -> Lack | None:
+    """An outbox with its journal in it does not lie beside its place, under another name: that journal says so."""
+    if not folders.journal.is_relative_to(folders.outbox) or os.path.isdir(claimed_folder(folders)):
+        return None
+    inside = folders.journal.relative_to(folders.outbox) / JOURNAL_NAME
+    there = next((each for each in _beside(folders.outbox) if _is_journal_of(each / inside, folders)), None)
+    if there is None:
+        return None
+    text = f"the outbox {folders.outbox} was renamed: it is {there} now, with its journal and what waits in it."
+    hint = (
+        f"Start nothing before {there} has its name back: {folders.outbox}. What is in its place by now is moved away"
+        f" first. Only where all is to begin anew, move it out of {folders.outbox.parent}. Nothing was changed."
+    )
+    return Lack("outbox", "outbox.missing", text, hint, ExitCode.STORAGE)
+
+
+def _beside(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.parent / each.name for each in files.entries(folder.parent) if each.name != folder.name)
+    except OSError:
+        return []
+
+
+def _is_journal_of(journal: Path, folders: Folders) -> bool:
+    """Say whether an agent has noted in a journal that it serves these folders."""
+    try:
+        if holds_nothing(journal):
+            return False
+        with contextlib.closing(View(journal)) as view:
+            return str(claimed_folder(folders)) in view.claimed_folders().values()
+    except (OSError, LabSenderError):
+        return False  # it is somebody else's, or nobody can say
 
 
 def worked_on(folders: Folders) -> Lack | None:

@@ -39,6 +39,8 @@ def _lacking(outboxes: Sequence[OutboxConfig]) -> Iterator[Lack]:
     first = outboxes[0].folders
     if needs.disk_there("journal", first.journal) is not None:
         return  # a start waits for it
+    if lack := needs.not_moved(first):
+        yield lack
     if lack := needs.usable("journal", first.journal):
         yield lack
     yield from (lack for premise in needs.OF_THE_JOURNAL if (lack := premise(first)))

@@ -241,3 +241,42 @@ def test_a_journal_that_is_not_there_or_is_older_is_critical_and_nobody_is_told_
     assert "`lab-sender explain journal.behind`" in here("status", exits=2).stdout
     here("journal", "accept", "--why", "restored")
     assert "journal.behind" not in _codes(here)
+
+
+def test_an_outbox_that_was_renamed_is_known_by_its_journal_and_nothing_is_made_in_its_place(here: Here) -> None:
+    """Else all of it says that the agent is to be started, which would begin anew without what waits."""
+    with here.agent():
+        here("send", here.file("a.json", report("F-1")))
+    old = here.outbox.rename(here.folder / "outbox.old")
+    now = here.json("status", exits=2)
+    assert [each["code"] for each in now["conditions"]] == ["outbox.missing", "agent.none"]
+    assert f"was renamed: it is {old} now" in now["conditions"][0]["text"]
+    checks = {each["what"]: each for each in here.json("check", exits=1)["checks"]}
+    assert checks["outbox"]["state"] == "fail"
+    send = f"send {here.file('b.json', report('F-2'))}"
+    for command in ("list", "hold", "release 1", "audit list", "reload", "run", send):
+        error = here(*command.split(), exits=None).stderr
+        assert "outbox.missing" in error, command
+        assert f"Start nothing before {old} has its name back: {here.outbox}." in " ".join(error.split()), command
+        assert "lab-sender run" not in error
+        assert not here.outbox.exists(), command
+    (here.outbox / ".lab-sender").mkdir(parents=True)  # by whoever writes there, and by the page
+    assert "outbox.missing" in here("run", exits=74).stderr
+    (here.outbox / ".lab-sender").rmdir()
+    here.outbox.rmdir()
+    old.rename(here.outbox)
+    here("send", here.file("b.json", report("F-2")))
+    assert len(here.entries()) == 2
+
+
+def test_an_outbox_that_nobody_knows_is_made_by_the_first_start(here: Here) -> None:
+    """A neighbour is none that was renamed; whoever knows better is told to start nothing."""
+    with here.agent():
+        pass
+    here.path.write_text(here.path.read_text().replace("outbox: outbox", "outbox: other"))
+    shown = here("list", exits=1).stderr
+    assert "Has an agent worked here before? Then start nothing" in shown
+    assert "Only if not: `lab-sender run`" in shown
+    assert "start nothing" in here("reload", exits=75).stderr
+    assert "start nothing" in " ".join(here("check").stdout.split())
+    here("send", here.file("a.json", report("F-1")))
