@@ -204,3 +204,23 @@ def test_a_journal_moves_to_a_database_and_back(here, his, var, report, cluster)
     assert [each["name"] for each in here.json("key", "list")["keys"]] == ["monitor", "lims"]
     assert here.json("audit", "verify")["rows"] == 3
     cluster.ask("DROP SCHEMA moved CASCADE")
+
+
+def test_a_new_journal_is_begun_as_the_document_says(here, var, report, tmp_path):
+    """It names each file that has to go; without one of them the agent looks for the old journal."""
+    text = (Path(__file__).parents[2] / "docs" / "SERVICE.md").read_text("utf-8")
+    said = text.partition("To begin a new one:")[2].partition(", start.")[0]
+    moved, deleted = said.partition("move ")[2].partition("delete ")[::2]
+    with here.agent():
+        here("send", here.file("a.json", report("F-1")))
+    ours = here.outbox / ".lab-sender"
+    assert list((ours / "claimed").iterdir()) == []
+    assert all(f"`{each}`" in moved for each in ("journal.db", "-wal", "-shm"))
+    for each in var.glob("journal.db*"):
+        each.rename(tmp_path / f"old-{each.name}")
+    assert "journal.missing" in here("run", exits=74).stderr
+    assert "`.lab-sender/agent.lock` of each outbox" in deleted
+    (ours / "agent.lock").unlink()
+    with here.agent():
+        here("send", here.file("b.json", report("F-2")))
+        assert here.json("status")["acked"] == 1
