@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from lab_sender import rights, writers
 from lab_sender.errors import LabSenderError, ProfileError
 from lab_sender.operations import wording
-from lab_sender.operations.conditions import LEAST_DISK_BYTES, NODE_GONE_S
+from lab_sender.operations.conditions import LEAST_DISK_BYTES, LOW_DISK_BYTES, NODE_GONE_S
 from lab_sender.operations.values import Value, about
 
 if TYPE_CHECKING:
@@ -263,8 +263,9 @@ def _journals_folder(config: Config) -> Iterator[Check]:
         return
     kind, free = writers.file_system(disk), shutil.disk_usage(disk).free
     text = f"{f'{kind}, ' if kind else ''}{wording.size(free)} free"
-    if free < LEAST_DISK_BYTES:
-        yield Check("journal's disk", "warn", text, "Make room: nothing is sent without the journal.")
+    if free < LOW_DISK_BYTES:
+        state: Literal["warn", "fail"] = "fail" if free < LEAST_DISK_BYTES else "warn"
+        yield Check("journal's disk", state, text, "Make room: nothing is sent without the journal.")
     else:
         yield Check("journal's disk", "ok", text)
 

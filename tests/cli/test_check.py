@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import shutil
 import ssl
 import sys
 from pathlib import Path
@@ -146,6 +147,19 @@ def test_a_damaged_journal(here, report):
     assert states(told)["journal"] == "fail"
     journal.write_bytes(b"this is no database" * 100)
     assert "journal.damaged" in here("list", exits=74).stderr
+
+
+@pytest.mark.parametrize(("free", "state", "level"), [(0, "fail", 2), (4_000_000_000, "warn", 1), (6 << 30, "ok", 1)])
+def test_a_disk_is_as_full_to_check_as_to_status(here, monkeypatch, free, state, level):
+    here.outbox.mkdir()
+    seen = shutil.disk_usage(here.folder)._replace(free=free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: seen)
+    told = here.json("check", exits=1 if state == "fail" else 0)
+    assert states(told)["journal's disk"] == state
+    now = here.json("status", exits=level)
+    assert [each["level"] for each in now["conditions"] if each["code"] == "disk.low"] == (
+        {"fail": ["CRITICAL"], "warn": ["WARNING"], "ok": []}[state]
+    )
 
 
 def test_claimed_files_without_a_journal(here):
