@@ -65,7 +65,7 @@ def list_(installation: Installation, as_json: bool) -> None:
         return
     if found.alerts:
         screen.show(listed(found.alerts))
-    else:
+    elif found.channels:
         click.echo("No alerts.")
     for channel in found.failing:
         tries = wording.plural(channel.tries, "try", "tries")
@@ -74,7 +74,11 @@ def list_(installation: Installation, as_json: bool) -> None:
             f" ({channel.code}, {tries}): `lab-sender alerts test`."
         )
     if not found.channels:
-        click.echo("No alert goes out: the configuration has no alerts.channels.")
+        click.echo(
+            "No alert goes out, and nobody looks: the configuration has no alerts.channels. `lab-sender status` says"
+            " what is wrong now.\nWrite `alerts: {channels: {mail: ADDRESS}}` into it (docs/MONITORING.md has"
+            " addresses), then `lab-sender reload` and `lab-sender alerts test`."
+        )
 
 
 @alerts.command()

@@ -254,6 +254,18 @@ def test_at_the_end_goes_out_what_no_book_has(number: int, goes: bool) -> None:
     assert sent == [text] * goes
 
 
+def test_without_a_channel_nobody_looks_and_that_is_said(here):
+    """`No alerts` would be read as: nothing is wrong."""
+    (here.outbox / ".lab-sender").mkdir(parents=True)
+    assert here.json("status", exits=1)["conditions"]
+    said = here("alerts", "list").output
+    assert "No alerts." not in said
+    assert said.startswith("No alert goes out, and nobody looks: the configuration has no alerts.channels.")
+    line = said.partition("Write `")[2].partition("`")[0]
+    here.path.write_text(here.path.read_text() + line.replace("ADDRESS", "json://127.0.0.1:1/") + "\n")
+    assert here("alerts", "list").output == "No alerts.\n", "done to the letter it is a channel"
+
+
 def test_i_have_it(here, his, webhook):
     here.configure(his.port, more=channels(hook=f"json://127.0.0.1:{webhook.port}/"))
     clock, held = Clock(), Condition("lane.held", "CRITICAL", "his", "brake", None, "the lane is held by the brake")
