@@ -2318,6 +2318,22 @@ MUTATIONS = (
         ("journal/test_journal.py",),
     ),
     Mutation(
+        "whose each order of a message with several patients is", "readers/hl7/reader.py",
+        "if len(patients) > 1 else", "if False else",
+        ("intake/test_several_patients.py",),
+    ),
+    Mutation(
+        "that a message holds each of its patients", "journal/queue.py",
+        "patients = frozenset(row[1] for row in same if row[1])",
+        "patients = frozenset(row[1] for row in same[:1] if row[1])",
+        ("intake/test_several_patients.py",),
+    ),
+    Mutation(
+        "that nobody's orders stay their patient's where the message is deleted", "journal/sql/retention.sql",
+        "COALESCE(o.patient_key, n.patient_key), n.send_round", "n.patient_key, n.send_round",
+        ("intake/test_several_patients.py",),
+    ),
+    Mutation(
         "that a refusal which is repeated rouses nobody", "delivery/later.py",
         " and not kept.repeated)", ")",
         ("delivery/test_parts.py",),

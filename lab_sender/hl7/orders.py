@@ -38,13 +38,15 @@ class OrderFact(NamedTuple):
     """What the ledger keeps of one test of an order in one message.
 
     `key` is `id^authority` of OBR-3 (else OBR-2), `service` the test's code in OBR-4 (else its text), `status` OBR-25
-    and `reported` OBR-22, both as sent; they are empty where the message has none, or several that differ.
+    and `reported` OBR-22, both as sent; they are empty where the message has none, or several that differ. `patient`
+    is the key of whose it is ("": of nobody known), where the message has several PIDs; None: whose the message is.
     """
 
     key: str
     service: str
     status: str
     reported: str
+    patient: str | None = None
 
 
 class Observation(NamedTuple):
@@ -71,10 +73,17 @@ class OrderReport(NamedTuple):
 
 
 def facts_of(lines: Iterable[str], delimiters: Delimiters = USUAL) -> tuple[OrderFact, ...]:
-    """Return the facts of a message's OBR lines, one for each order and test, but for orders without a number."""
+    """Return the facts of a message's OBR lines, one for each order and test, but for orders without a number.
+
+    Where PID lines stand among them, each fact says whose it is.
+    """
     facts: dict[tuple[str, str], OrderFact] = {}
+    patient = None
     for line in lines:
-        fact = _fact(line.split(delimiters.field, 26), delimiters)
+        if line[:3].upper() == "PID":
+            patient = patient_key_of([line], delimiters)
+            continue
+        fact = _fact(line.split(delimiters.field, 26), delimiters)._replace(patient=patient)
         if fact.key:
             before = facts.setdefault(fact[:2], fact)
             if before is not fact:
@@ -234,7 +243,8 @@ def _fact(fields: list[str], delimiters: Delimiters) -> OrderFact:
 
 def _agreed(one: OrderFact, other: OrderFact) -> OrderFact:
     status = one.status if one.status == other.status else ""
-    return OrderFact(one.key, one.service, status, one.reported if one.reported == other.reported else "")
+    reported = one.reported if one.reported == other.reported else ""
+    return OrderFact(one.key, one.service, status, reported, one.patient if one.patient == other.patient else "")
 
 
 def _entity(field: str, delimiters: Delimiters) -> str:

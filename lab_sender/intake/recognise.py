@@ -143,15 +143,16 @@ class _Judge:
     ) -> Iterator[Finding]:
         entries = dict(zip(message.order_keys, history, strict=True))
         for fact in message.orders:
+            patient = message.patient_of(fact)
             latest_first = (
                 each for each in reversed(entries[fact.key]) if each.is_sure and each.order[:2] == fact[:2]
             )
             newest = next(latest_first, None)
             if newest is None:
                 continue
-            if newest.is_of_another(message.patient_key):
+            if newest.is_of_another(patient):
                 yield other_patient(_name(newest), message.place)
-            own = (each for each in chain((newest,), latest_first) if not each.is_of_another(message.patient_key))
+            own = (each for each in chain((newest,), latest_first) if not each.is_of_another(patient))
             last = next(own, None)
             if last is not None and last.digest != message.digest:
                 name = _name(last)
@@ -213,9 +214,8 @@ class _Batch:
         if waits and message.body is not None:
             self._bodies[control_id] = message.body
             for order in message.orders:
-                entry = LedgerEntry(
-                    order, control_id, message.digest, waits=True, is_sure=True, patient_key=message.patient_key
-                )
+                patient = message.patient_of(order)
+                entry = LedgerEntry(order, control_id, message.digest, waits=True, is_sure=True, patient_key=patient)
                 self._history.setdefault(order.key, []).append(entry)
 
     def bodies_of(self, entries: Sequence[LedgerEntry]) -> list[bytes] | None:

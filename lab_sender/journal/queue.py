@@ -24,7 +24,7 @@ _SQL: Final = Statements("queue")
 
 class _Line(NamedTuple):
     id: int
-    patient: str
+    patients: frozenset[str]
     holds: bool
     orders: frozenset[str]
     patient_turn: int
@@ -104,7 +104,7 @@ def another(
     for line in _free(db, destination, after_quarantine, _holders(db, destination, after_quarantine)):
         if order_by and line.turn(order_by) == 0 and line.id not in but:
             break
-        keys = line.orders | {f"patient {line.patient}"} if by_patient else line.orders
+        keys = line.orders | {f"patient {each}" for each in line.patients} if by_patient else line.orders
         if line.id not in but and not keys & waits:
             if line.id > after:
                 return line.id
@@ -141,17 +141,17 @@ def _waiting(
     for line in _lines(db.execute(_SQL["waiting"], {"destination": destination})):
         while holders and holders[0].id < line.id:
             holder = holders.popleft()
-            by_patient = after_quarantine == "hold-patient" and holder.patient != ""
+            by_patient = after_quarantine == "hold-patient" and len(holder.patients) > 0
             if by_patient:
-                _held(patients, (holder.patient,), holder.id)
+                _held(patients, holder.patients, holder.id)
             if holder.holds or not by_patient:  # with `continue`, only those that hold are asked for
                 _held(orders, holder.orders, holder.id)
         by = [orders[key] for key in line.orders if key in orders]
-        by += [patients[line.patient]] if line.patient in patients else []
+        by += [patients[each] for each in line.patients if each in patients]
         if by:
             _held(orders, line.orders, min(by))
-            if after_quarantine == "hold-patient" and line.patient:
-                _held(patients, (line.patient,), min(by))
+            if after_quarantine == "hold-patient":
+                _held(patients, line.patients, min(by))
         yield line, min(by, default=None)
 
 
@@ -164,5 +164,6 @@ def _held(kept: dict[str, int], keys: Iterable[str], holder: int) -> None:
 def _lines(rows: Iterable[tuple[int, str, int, str | None, int, int]]) -> Iterator[_Line]:
     for message_id, group in itertools.groupby(rows, itemgetter(0)):
         same = list(group)
+        patients = frozenset(row[1] for row in same if row[1])
         keys = frozenset(row[3] for row in same if row[3] is not None)
-        yield _Line(message_id, same[0][1], bool(same[0][2]), keys, *same[0][4:])
+        yield _Line(message_id, patients, bool(same[0][2]), keys, *same[0][4:])

@@ -64,6 +64,10 @@ class NewMessage(NamedTuple):
         """Return the orders that the message speaks about, each once."""
         return tuple(dict.fromkeys([order.key for order in self.orders]))
 
+    def patient_of(self, order: OrderFact) -> str:
+        """Return the key of whose one of its orders is, "" where nobody is known."""
+        return self.patient_key if order.patient is None else order.patient
+
 
 class NewFile(NamedTuple):
     """A claimed file: its name in the outbox, the one it has in claimed/, and its size when read (-1: unread)."""

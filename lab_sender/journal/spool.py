@@ -319,7 +319,7 @@ class _Rows:
                 whole = message.whole
                 beside = (whole, None if whole is None else zlib.crc32(whole))
                 self.wires.append((message_id, message.body, zlib.crc32(message.body), *beside))
-            self.orders += [(*order, message_id, destination) for order in message.orders]
+            self.orders += [(*order[:4], order.patient, message_id, destination) for order in message.orders]
             if message.is_once_more:
                 came = message.came
                 age = {"claim_id": came or source.claim_id, "age": None if came else message_id}

@@ -12,8 +12,8 @@ INSERT INTO wire (message_id, body, crc32) VALUES (:copy, :body, :crc32);
 
 -- name: copied_orders
 -- It is as old as what it is a copy of.
-INSERT INTO message_order (destination, order_key, message_id, service, status, reported, came, age)
-SELECT o.destination, o.order_key, :copy, o.service, o.status, o.reported, {claim}, {lasting_age}
+INSERT INTO message_order (destination, order_key, message_id, service, status, reported, patient_key, came, age)
+SELECT o.destination, o.order_key, :copy, o.service, o.status, o.reported, o.patient_key, {claim}, {lasting_age}
 FROM message_order o CROSS JOIN message n ON n.id = o.message_id WHERE o.message_id = :id;
 
 -- name: readings

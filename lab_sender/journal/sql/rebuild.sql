@@ -22,5 +22,5 @@ SELECT came, age FROM message_order WHERE message_id = :id LIMIT 1;
 DELETE FROM message_order WHERE message_id = :id;
 
 -- name: order
-INSERT INTO message_order (destination, order_key, message_id, service, status, reported, came, age)
-VALUES (:destination, :key, :id, :service, :status, :reported, :came, :age);
+INSERT INTO message_order (destination, order_key, message_id, service, status, reported, patient_key, came, age)
+VALUES (:destination, :key, :id, :service, :status, :reported, :patient, :came, :age);

@@ -126,7 +126,7 @@ ON CONFLICT (destination, control_id, message_id) DO NOTHING;
 -- name: keep_orders
 -- What the HIS has, or may have, of an order.
 UPDATE message_order AS o SET (digest, patient_key, send_round, is_sure, came, age) = (
- SELECT n.digest, n.patient_key, n.send_round, COALESCE(o.is_sure, n.state = 'acked'), {claim}, {lasting_age}
+ SELECT n.digest, COALESCE(o.patient_key, n.patient_key), n.send_round, COALESCE(o.is_sure, n.state = 'acked'), {claim}, {lasting_age}
  FROM message n WHERE n.id = o.message_id)
 WHERE o.message_id IN (SELECT m.id FROM json_each(:ids) k CROSS JOIN message m ON m.id = CAST(k.value AS BIGINT)
  WHERE m.state = 'acked' OR m.may_have_left OR m.left_before);

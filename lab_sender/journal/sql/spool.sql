@@ -26,7 +26,8 @@ VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?);
 INSERT INTO wire (message_id, body, crc32, whole, whole_crc32) VALUES (?,?,?,?,?);
 
 -- name: order
-INSERT INTO message_order (order_key, service, status, reported, message_id, destination) VALUES (?,?,?,?,?,?);
+INSERT INTO message_order (order_key, service, status, reported, patient_key, message_id, destination)
+VALUES (?,?,?,?,?,?,?);
 
 -- name: again
 -- The same came once more: the message is as new as that. Not where that waited longer than the message, or nobody

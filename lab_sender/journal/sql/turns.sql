@@ -7,7 +7,7 @@
 UPDATE message SET patient_turn = 0
 WHERE id >= :first_id AND id <= :last_id AND patient_turn <> 0 AND state IN ('spooled', 'quarantined') AND EXISTS
  (SELECT 1 FROM message_order o WHERE o.message_id = message.id AND
-  (SELECT b.patient_key <> message.patient_key OR NOT (b.state IN {waiting} OR b.state = 'acked')
+  (SELECT COALESCE(p.patient_key, b.patient_key) <> message.patient_key OR NOT (b.state IN {waiting} OR b.state = 'acked')
    FROM message_order p CROSS JOIN message b ON b.id = p.message_id
    WHERE p.destination = o.destination AND p.order_key = o.order_key AND p.message_id < o.message_id
    ORDER BY p.message_id DESC LIMIT 1));

@@ -84,17 +84,18 @@ class Hl7Reader:
 
         lines = text.removesuffix("\r").split("\r")
 
-        def of(segment: bytes) -> list[str]:
-            return [line for line, kind in zip(lines, chunk.ids, strict=True) if kind == segment]
+        def of(*segments: bytes) -> list[str]:
+            return [line for line, kind in zip(lines, chunk.ids, strict=True) if kind in segments]
 
+        patients = of(b"PID")
         return ReadyItem(
             place=place,
             body=body,
             control_id=msh.field(10) if msh.field(10).strip() else "",
             version=msh.version,
             charset=msh.charset,
-            orders=facts_of(of(b"OBR"), msh.delimiters),
-            patient_key=patient_key_of(of(b"PID"), msh.delimiters),
+            orders=facts_of(of(b"PID", b"OBR") if len(patients) > 1 else of(b"OBR"), msh.delimiters),
+            patient_key=patient_key_of(patients, msh.delimiters),
             digest=digest,
             remarks=tuple(doubts.remarks(chunk, msh, text, place)),
         )
