@@ -1782,7 +1782,7 @@ MUTATIONS = (
     ),
     Mutation(
         "that what is kept back keeps its patient's later ones back", "journal/queue.py",
-        '            if after_quarantine == "hold-patient" and line.patient:\n', "            if False:\n",
+        '            if after_quarantine == "hold-patient":\n', "            if False:\n",
         ("journal/test_journal.py",),
     ),
     Mutation(
@@ -2934,8 +2934,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a copy is as old as what it is of, and that came once more", "journal/sql/again.sql",
-        "o.reported, {claim}, {lasting_age}",
-        "o.reported, (SELECT s.claim_id FROM source s WHERE s.id = n.source_id), o.message_id",
+        "o.patient_key, {claim}, {lasting_age}",
+        "o.patient_key, (SELECT s.claim_id FROM source s WHERE s.id = n.source_id), o.message_id",
         ("intake/test_age_of_what_waited.py",),
     ),
     Mutation(
@@ -3132,8 +3132,8 @@ MUTATIONS = (
     ),
     Mutation(
         "so does what comes behind one of nobody", "journal/sql/turns.sql",
-        "(SELECT b.patient_key <> message.patient_key OR NOT",
-        "(SELECT b.patient_key NOT IN ('', message.patient_key) OR NOT",
+        "(SELECT COALESCE(p.patient_key, b.patient_key) <> message.patient_key OR NOT",
+        "(SELECT COALESCE(p.patient_key, b.patient_key) NOT IN ('', message.patient_key) OR NOT",
         ("journal/test_turns.py",),
     ),
     Mutation(
