@@ -41,7 +41,7 @@ def test_fault_66_a_signal_in_mid_send_waits_for_the_answer(name: str, site: Sit
         if received.number == 2:
             agent.signal(getattr(signal, name))
 
-    late = "3s" if WINDOWS else "300ms"  # there a signal is heard at the main thread's next turn, each second
+    late = "3s" if WINDOWS else "1s"  # there a signal is heard at the main thread's next turn, each second
     with StandIn(rules=[f"nth=2: AA,late={late}"], on_message=stop_in_mid_send) as his:
         site.to = his.port
         for number in range(4):
