@@ -2279,7 +2279,7 @@ MUTATIONS = (
     Mutation(
         "that what the HIS has keeps back a copy of what it never took, made with its own",
         "journal/sql/order_history.sql",
-        "CASE WHEN :at_end THEN n.state = 'acked'", "CASE WHEN :at_end THEN n.state = 'spooled'",
+        "CASE WHEN :at_end THEN (n.state = 'acked'", "CASE WHEN :at_end THEN (n.state = 'spooled'",
         ("journal/test_destinations.py",),
     ),
     Mutation(
@@ -2299,12 +2299,12 @@ MUTATIONS = (
     ),
     Mutation(
         "that no part follows another patient's report of the order", "intake/recognise.py",
-        "each[-1].is_of_another(message.patient_key) or len", "len",
+        "return history[last:]", "return [each for each in history if not each.is_of_another(patient_key)]",
         ("intake/test_ledger.py",),
     ),
     Mutation(
         "that no part is made where more is on record than is looked back at", "intake/recognise.py",
-        " or len({entry.message for entry in each}) >= LONGEST\n", "\n",
+        "len({entry.message for entry in each}) >= LONGEST", "False",
         ("intake/test_ledger.py",),
     ),
     Mutation(
@@ -2314,7 +2314,7 @@ MUTATIONS = (
     ),
     Mutation(
         "that what has no patient holds its orders, where patients are held", "journal/queue.py",
-        "if holder.holds or not by_patient:", "if holder.holds or after_quarantine == \"hold-order\":",
+        "holder.of_nobody if by_patient", "frozenset() if by_patient",
         ("journal/test_journal.py",),
     ),
     Mutation(
@@ -2324,8 +2324,7 @@ MUTATIONS = (
     ),
     Mutation(
         "that a message holds each of its patients", "journal/queue.py",
-        "patients = frozenset(row[1] for row in same if row[1])",
-        "patients = frozenset(row[1] for row in same[:1] if row[1])",
+        "{same[0][1], *several}", "{same[0][1]}",
         ("intake/test_several_patients.py",),
     ),
     Mutation(

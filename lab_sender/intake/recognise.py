@@ -124,12 +124,13 @@ class _Judge:
             if self._corrections.suspicious != "send":
                 return message._replace(state="quarantined", holds_orders=self._corrections.suspicious == "hold")
         if self._corrections.send == "changed" and message.built and message.body is not None:
-            entries = [entry for each in history for entry in each if not entry.is_of_another(message.patient_key)]
+            own = [_own_since_anothers(each, message.patient_key) for each in history]
+            entries = [entry for each in own for entry in each]
             is_known = all(entry.is_sure and not entry.waits for entry in entries) and not any(
-                each[-1].is_of_another(message.patient_key) or len({entry.message for entry in each}) >= LONGEST
-                for each in history
-                if each
+                len({entry.message for entry in each}) >= LONGEST for each in history
             )
+            if len(own) > 1 and own != list(history):  # what was told of one may stand beside what was of the others
+                is_known = False
             if entries and is_known and not batch.may_go_out_yet(message):
                 entries.sort(key=lambda entry: (entry.send_round, int(entry.message)))
                 if (bodies := batch.bodies_of(entries)) is not None:  # else nobody knows what the HIS has: all of it
@@ -231,6 +232,12 @@ class _Batch:
                 self._bodies[name] = body
             bodies.append(self._bodies[name])
         return bodies
+
+
+def _own_since_anothers(history: Sequence[LedgerEntry], patient_key: str) -> Sequence[LedgerEntry]:
+    """Return what was sent of an order since it was another patient's: a HIS may go by its number alone."""
+    last = max((place for place, entry in enumerate(history, 1) if entry.is_of_another(patient_key)), default=0)
+    return history[last:]
 
 
 def _name(entry: LedgerEntry) -> str:

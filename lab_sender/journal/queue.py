@@ -27,6 +27,8 @@ class _Line(NamedTuple):
     patients: frozenset[str]
     holds: bool
     orders: frozenset[str]
+    of_nobody: frozenset[str]
+    """Those of its orders of which nobody knows whose they are."""
     patient_turn: int
     order_turn: int
 
@@ -141,11 +143,11 @@ def _waiting(
     for line in _lines(db.execute(_SQL["waiting"], {"destination": destination})):
         while holders and holders[0].id < line.id:
             holder = holders.popleft()
-            by_patient = after_quarantine == "hold-patient" and len(holder.patients) > 0
+            by_patient = after_quarantine == "hold-patient"
             if by_patient:
                 _held(patients, holder.patients, holder.id)
-            if holder.holds or not by_patient:  # with `continue`, only those that hold are asked for
-                _held(orders, holder.orders, holder.id)
+            # With `continue`, only those that hold their orders are asked for.
+            _held(orders, holder.of_nobody if by_patient and not holder.holds else holder.orders, holder.id)
         by = [orders[key] for key in line.orders if key in orders]
         by += [patients[each] for each in line.patients if each in patients]
         if by:
@@ -161,9 +163,11 @@ def _held(kept: dict[str, int], keys: Iterable[str], holder: int) -> None:
         kept[key] = min(holder, kept.get(key, holder))
 
 
-def _lines(rows: Iterable[tuple[int, str, int, str | None, int, int]]) -> Iterator[_Line]:
+def _lines(rows: Iterable[tuple[int, str, str | None, int, str | None, int, int]]) -> Iterator[_Line]:
     for message_id, group in itertools.groupby(rows, itemgetter(0)):
         same = list(group)
-        patients = frozenset(row[1] for row in same if row[1])
-        keys = frozenset(row[3] for row in same if row[3] is not None)
-        yield _Line(message_id, patients, bool(same[0][2]), keys, *same[0][4:])
+        whose = {key: own if own is not None else its for _, its, own, _, key, *_ in same if key is not None}
+        several = {own for _, _, own, *_ in same if own is not None}
+        patients = frozenset(filter(None, {same[0][1], *several}))
+        of_nobody = frozenset(key for key, patient in whose.items() if not patient)
+        yield _Line(message_id, patients, bool(same[0][3]), frozenset(whose), of_nobody, *same[0][5:])

@@ -8,12 +8,16 @@ Never: keeps a lock.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from lab_sender import files
 from lab_sender.config.folders import Folders
 from lab_sender.premises.names import JOURNAL_NAME, LOCK_NAME
+
+_AGAIN_S: Final = (0.0, 0.03, 0.1)
 
 
 def lock_files(*outboxes: Folders) -> tuple[Path, ...]:
@@ -41,7 +45,11 @@ def is_taken(*outboxes: Folders) -> bool:
 def has_other_journal(*outboxes: Folders) -> bool:
     """Say whether an agent has an outbox, and not the journal that they name: it began with another one."""
     journal = lock_files(outboxes[0])[0]
-    return all(_first_taken(outboxes) not in (None, journal) for _ in range(2))  # it may have been about to take it
+    for wait_s in _AGAIN_S:  # it may have been about to take it, or somebody else looked just then
+        time.sleep(wait_s)
+        if _first_taken(outboxes) in (None, journal):
+            return False
+    return True
 
 
 def _first_taken(outboxes: Sequence[Folders]) -> Path | None:

@@ -397,6 +397,15 @@ def test_once_the_order_was_another_patients_all_is_sent(journal: Journal) -> No
     assert _tests(message) == ["PLT"]
 
 
+def test_what_was_told_before_it_was_another_patients_is_no_base(journal: Journal) -> None:
+    desk = Desk(journal, send="changed", suspicious="send")
+    for patient, told in (("A", {"Hb": "14", "PLT": "3"}), ("B", {"Hb": "20"}), ("A", {"PLT": "4"})):
+        desk.take(lab(T1, "corrected", patient_id=patient, **told))
+        desk.accept()
+    (message,) = desk.take(lab(T2, "corrected", Hb="14", PLT="4", X="1", patient_id="A"))
+    assert _tests(message) == ["Hb", "X"]
+
+
 def test_what_was_taken_back_and_closed_for_a_newer_report_is_no_base(journal: Journal) -> None:
     desk = Desk(journal, send="changed", suspicious="send")
     (first,) = desk.take(lab(T1, Hb="14", PLT="3"))

@@ -77,6 +77,28 @@ def test_a_refused_message_holds_each_of_its_patients(journal: Journal) -> None:
     assert _waiting(journal) == ["M4"]
 
 
+@pytest.mark.parametrize(
+    ("orders", "expected"), [((("A", ""), ("B", "F2")), ["M4"]), ((("A", "F1"), ("B", "F1")), ["M3", "M4"])]
+)
+def test_the_first_one_is_held_whose_ever_the_orders_are(
+    journal: Journal, orders: tuple[tuple[str, str], ...], expected: list[str]
+) -> None:
+    """An order without a number, or one of both, says nothing of whose it is."""
+    desk = Desk(journal)
+    desk.take(_ready("M1", *orders))
+    _refuse(journal)
+    desk.take(_ready("M2", ("A", "F8")), _ready("M3", ("B", "F9")), _ready("M4", ("C", "F7")))
+    assert _waiting(journal) == expected
+
+
+def test_an_order_of_nobody_is_held_beside_the_patients(journal: Journal) -> None:
+    desk = Desk(journal)
+    desk.take(_ready("M1", ("A", "F1"), ("", "F2")))
+    _refuse(journal)
+    desk.take(_ready("M2", ("", "F2")), _ready("M3", ("A", "F8")), _ready("M4", ("", "F9")))
+    assert _waiting(journal) == ["M4"]
+
+
 def test_it_waits_behind_each_of_them_and_what_is_behind_it_too(journal: Journal) -> None:
     desk = Desk(journal)
     desk.take(_ready("M0", ("B", "F9")))

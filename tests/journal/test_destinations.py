@@ -462,6 +462,17 @@ def test_what_the_his_never_took_is_not_copied_beside_what_is_newer_there(journa
     assert _numbers(outcome) == ([(2, "spooled")], [(1, "resend.overtaken")])
 
 
+def test_nor_beside_what_may_be_newer_there(journal: Journal) -> None:
+    journal.spool.spooled([source("C1", entry("A1", order="O"))], ALPHA)
+    _refuse(journal, ALPHA)
+    journal.spool.spooled([source("C2", entry("A2", order="O"))], ALPHA)
+    message = _first(journal, ALPHA)
+    journal.delivery.unknown(message, _attempt(message, ""))
+    assert journal.delivery.quarantined(message, code="unanswered", reason="No.")
+    outcome = journal.operator.resend_messages([1, 2], new_control_id=_ids(), restamp=with_control_id)
+    assert _numbers(outcome) == ([(2, "spooled")], [(1, "resend.overtaken")])
+
+
 def test_an_older_one_of_a_file_stays_where_the_newer_one_does(journal: Journal) -> None:
     """The newer was overtaken by another file and may have arrived: the older would overwrite it."""
     journal.spool.spooled([source("C1", *(entry(name, order="O") for name in ("A1", "A2")))], ALPHA)

@@ -53,14 +53,15 @@ CROSS JOIN message n ON n.id = CAST(k.value AS BIGINT) LEFT JOIN message_order o
 -- name: later
 -- A newer message of one order that the HIS has, may have, or is getting, or will get before this one: at its old place
 -- or, with :at_end, at the end of the line. Of those that go out :together with it, what goes before it; what may have
--- arrived of the same test, since a HIS that knows its id stores nothing; and, with :at_end, what the HIS has of that,
--- where it has not this one.
+-- arrived of the same test, since a HIS that knows its id stores nothing; and, with :at_end, what the HIS has of that, or
+-- may have, where it cannot have this one.
 SELECT o.message_id FROM message_order o LEFT JOIN message n ON n.id = o.message_id
 WHERE o.destination = :destination AND o.order_key = :key AND {recent} AND o.message_id <> :id
  AND CASE WHEN o.message_id IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:together) k)
   THEN o.message_id < :id AND NOT :at_end OR
-   CASE WHEN :at_end THEN n.state = 'acked' AND n.contradicted = '' AND NOT EXISTS
-     (SELECT 1 FROM message t WHERE t.id = :id AND t.state = 'acked' AND t.contradicted = '')
+   CASE WHEN :at_end THEN (n.state = 'acked' AND n.contradicted = '' OR n.may_have_left OR n.left_before) AND NOT EXISTS
+     (SELECT 1 FROM message t WHERE t.id = :id
+      AND (t.state = 'acked' AND t.contradicted = '' OR t.may_have_left OR t.left_before))
     ELSE n.may_have_left OR n.left_before END
    AND o.service IN (SELECT t.service FROM message_order t WHERE t.message_id = :id AND t.order_key = :key)
   ELSE o.digest IS NOT NULL OR n.state IN ('acked', 'sending') OR n.may_have_left OR n.left_before

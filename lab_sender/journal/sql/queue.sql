@@ -1,7 +1,7 @@
 -- Who may leave: a row for each order of each message, in the order of delivery.
 
 -- part: lines
-SELECT m.id, COALESCE(o.patient_key, m.patient_key), m.holds_orders, o.order_key, m.patient_turn, m.order_turn
+SELECT m.id, m.patient_key, o.patient_key, m.holds_orders, o.order_key, m.patient_turn, m.order_turn
 FROM message m LEFT JOIN message_order o ON o.message_id = m.id
 WHERE m.destination = :destination
 
