@@ -17,7 +17,7 @@ from lab_sender import files
 from lab_sender.config.folders import Folders
 from lab_sender.premises.names import JOURNAL_NAME, LOCK_NAME
 
-_AGAIN_S: Final = (0.0, 0.03, 0.1)
+_AGAIN_S: Final = (0.03, 0.1)
 
 
 def lock_files(*outboxes: Folders) -> tuple[Path, ...]:
@@ -46,10 +46,10 @@ def has_other_journal(*outboxes: Folders) -> bool:
     """Say whether an agent has an outbox, and not the journal that they name: it began with another one."""
     journal = lock_files(outboxes[0])[0]
     for wait_s in _AGAIN_S:  # it may have been about to take it, or somebody else looked just then
-        time.sleep(wait_s)
         if _first_taken(outboxes) in (None, journal):
             return False
-    return True
+        time.sleep(wait_s)
+    return _first_taken(outboxes) not in (None, journal)
 
 
 def _first_taken(outboxes: Sequence[Folders]) -> Path | None:
