@@ -2304,7 +2304,7 @@ MUTATIONS = (
     ),
     Mutation(
         "that no part is made where more is on record than is looked back at", "intake/recognise.py",
-        "len({entry.message for entry in each}) >= LONGEST", "False",
+        "len({entry.message for entry in each}) < LONGEST", "True",
         ("intake/test_ledger.py",),
     ),
     Mutation(

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from lab_sender.hl7.orders import BELOW_OBX, Observation, OrderReport, observed, reports_of
+from lab_sender.hl7.orders import BELOW_OBX, Observation, OrderReport, observed_in, reports_of
 
 _OF_THE_REPORT: Final = (22, 25)
 """OBR-22 and OBR-25: when it was reported, and how final it is."""
@@ -21,9 +21,10 @@ _Observations = dict[tuple[str, ...], list[Observation]]
 
 def changed_only(body: bytes, earlier: Sequence[bytes]) -> bytes:
     """Return `body` without the observations that `earlier`, in their order of delivery, have sent already."""
-    had, has = _told(earlier), _told([body])
+    reports = reports_of(body)
+    had, has = _told(map(reports_of, earlier)), _told([reports])
     keeps: list[list[bool]] = []
-    for report in reports_of(body):
+    for report in reports:
         name = report.fact[:2]
         about, now = has[name]
         before = had[name].observations if name in had and had[name].about == about else {}
@@ -40,14 +41,14 @@ class _Told(NamedTuple):
     observations: _Observations
 
 
-def _told(bodies: Iterable[bytes]) -> dict[tuple[str, str], _Told]:
+def _told(messages: Iterable[Sequence[OrderReport]]) -> dict[tuple[str, str], _Told]:
     """Return what messages told, sent one after the other, by order and test; what one leaves out stays as it was."""
     told: dict[tuple[str, str], _Told] = {}
-    for body in bodies:
+    for reports in messages:
         about: dict[tuple[str, str], tuple[str, ...]] = {}
-        for report in reports_of(body):
+        for report in reports:
             about[report.fact[:2]] = (*about.get(report.fact[:2], ()), *_about(report))
-        for name, observations in observed([body]).items():
+        for name, observations in observed_in(reports).items():
             before = told.get(name)
             same = before.observations if before is not None and before.about == about[name] else {}
             told[name] = _Told(about[name], same | observations)

@@ -166,14 +166,21 @@ def observed(bodies: Iterable[bytes]) -> dict[tuple[str, str], dict[tuple[str, .
     """
     latest_ones: dict[tuple[str, str], dict[tuple[str, ...], list[Observation]]] = {}
     for body in bodies:
-        here: dict[tuple[str, str], dict[tuple[str, ...], list[Observation]]] = {}
-        for report in reports_of(body):
-            below = here.setdefault(report.fact[:2], {})
-            for observation in report.observations:
-                below.setdefault(observation.identity, []).append(observation)
-        for name, below in here.items():
+        for name, below in observed_in(reports_of(body)).items():
             latest_ones.setdefault(name, {}).update(below)
     return latest_ones
+
+
+def observed_in(
+    reports: Iterable[OrderReport],
+) -> dict[tuple[str, str], dict[tuple[str, ...], list[Observation]]]:
+    """Return the observations of one message's reports: by order and test, then by identity."""
+    found: dict[tuple[str, str], dict[tuple[str, ...], list[Observation]]] = {}
+    for report in reports:
+        below = found.setdefault(report.fact[:2], {})
+        for observation in report.observations:
+            below.setdefault(observation.identity, []).append(observation)
+    return found
 
 
 def latest(earlier: OrderFact, this: OrderFact) -> Literal["this", "same", "earlier", "unknown"]:

@@ -126,11 +126,12 @@ class _Judge:
         if self._corrections.send == "changed" and message.built and message.body is not None:
             own = [_own_since_anothers(each, message.patient_key) for each in history]
             entries = [entry for each in own for entry in each]
-            is_known = all(entry.is_sure and not entry.waits for entry in entries) and not any(
-                len({entry.message for entry in each}) >= LONGEST for each in history
+            is_known = (
+                all(entry.is_sure and not entry.waits for entry in entries)
+                and all(len({entry.message for entry in each}) < LONGEST for each in history)
+                # What was told of one order may stand beside what was told of the others.
+                and (len(own) == 1 or own == list(history))
             )
-            if len(own) > 1 and own != list(history):  # what was told of one may stand beside what was of the others
-                is_known = False
             if entries and is_known and not batch.may_go_out_yet(message):
                 entries.sort(key=lambda entry: (entry.send_round, int(entry.message)))
                 if (bodies := batch.bodies_of(entries)) is not None:  # else nobody knows what the HIS has: all of it

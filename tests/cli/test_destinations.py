@@ -264,14 +264,19 @@ def test_a_reload_says_not_to_restart_where_no_agent_would_start(site: Here, all
         site.until(lambda: site.json("status", exits=None)["running"])
 
 
+def _quarantines(site: Here, outbox: Path) -> None:
+    """Wait until a running agent has put a file of this outbox aside."""
+    site.until(outbox.is_dir)
+    (outbox / "bad.json").write_text("{")
+    site.until((outbox / "quarantine" / "bad.json").exists)
+
+
 def test_a_reload_without_an_outbox_that_has_files_says_not_to_restart(
     site: Here, all_his: dict[str, StandIn], tmp_path: Path
 ) -> None:
     micro = tmp_path / "micro"
     with site.agent():
-        site.until(micro.is_dir)
-        (micro / "bad.json").write_text("{")
-        site.until((micro / "quarantine" / "bad.json").exists)
+        _quarantines(site, micro)
         write(site, all_his, CONFIG.replace("  - {{folder: micro, to: [hospital]}}\n", ""))
         told = site.json("reload", exits=78)
         assert "Do not restart yet: no agent would start, outbox.removed: the outbox micro" in told["text"]
@@ -304,9 +309,7 @@ def test_a_removed_outbox_keeps_the_agent_from_starting_until_it_is_empty(
     """Its claimed files would lie where nobody looks, and a release would find nothing to read."""
     micro = tmp_path / "micro"
     with site.agent():
-        site.until(micro.is_dir)
-        (micro / "bad.json").write_text("{")
-        site.until((micro / "quarantine" / "bad.json").exists)
+        _quarantines(site, micro)
     waits = micro / ".lab-sender" / "claimed" / "X_waits.json"
     waits.write_text("{}")
     write(site, all_his, CONFIG.replace("  - {{folder: micro, to: [hospital]}}\n", ""))

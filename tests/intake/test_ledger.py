@@ -406,11 +406,17 @@ def test_what_was_told_before_it_was_another_patients_is_no_base(journal: Journa
     assert _tests(message) == ["Hb", "X"]
 
 
-def test_what_was_taken_back_and_closed_for_a_newer_report_is_no_base(journal: Journal) -> None:
+def _taken_back(journal: Journal) -> Desk:
+    """A delivered report that the HIS has refused since."""
     desk = Desk(journal, send="changed", suspicious="send")
     (first,) = desk.take(lab(T1, Hb="14", PLT="3"))
     desk.accept()
     journal.delivery.said_later(HIS, str(first.control_id), "AE", b"MSH", accepts=False)
+    return desk
+
+
+def test_what_was_taken_back_and_closed_for_a_newer_report_is_no_base(journal: Journal) -> None:
+    desk = _taken_back(journal)
     desk.take(lab(T2, PLT="4"))
     desk.accept()
     journal.operator.dismiss(1, "reported anew")
@@ -419,10 +425,7 @@ def test_what_was_taken_back_and_closed_for_a_newer_report_is_no_base(journal: J
 
 
 def test_what_was_taken_back_and_is_there_after_all_is_a_base(journal: Journal) -> None:
-    desk = Desk(journal, send="changed", suspicious="send")
-    (first,) = desk.take(lab(T1, Hb="14", PLT="3"))
-    desk.accept()
-    journal.delivery.said_later(HIS, str(first.control_id), "AE", b"MSH", accepts=False)
+    desk = _taken_back(journal)
     journal.operator.dismiss(1, "the HIS has it")
     (message,) = desk.take(lab(T3, Hb="14", PLT="5"))
     assert _tests(message) == ["PLT"]
