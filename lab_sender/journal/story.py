@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from lab_sender.journal import queue
+from lab_sender.journal import again, queue
 from lab_sender.journal.database import Reader
 from lab_sender.journal.lists import Line
 from lab_sender.journal.rows import Remark
@@ -90,7 +90,8 @@ class Story:
 
     def last_reading(self, source_id: int) -> int:
         """Return the last source that a file was received as, after it was released: itself where it was not."""
-        return int(self._reader.rows(_SQL["last_reading"], {"source_id": source_id})[0][0])
+        with self._reader.reading() as db:
+            return again.readings(db, source_id)[-1]
 
     def not_built_of(self, ids: Sequence[int]) -> int:
         """Return how many of these messages were never built."""

@@ -28,14 +28,6 @@ SELECT body, crc32 FROM wire WHERE message_id = :message_id;
 SELECT f.control_id FROM tally t CROSS JOIN former_id f ON f.destination = t.destination
 WHERE t.what = 'messages' AND f.message_id = :message_id;
 
--- name: last_reading
--- Of a file that was received again, perhaps several times.
-WITH RECURSIVE later (id, returns_as) AS (
- SELECT s.id, s.returns_as FROM source s WHERE s.id = :source_id
- UNION
- SELECT n.id, n.returns_as FROM later p CROSS JOIN source n ON n.claim_id = p.returns_as AND p.returns_as <> '')
-SELECT MAX(l.id) FROM later l;
-
 -- name: may_have_arrived
 -- Those of these messages that the HIS may have, and whether under a control id that they had before.
 SELECT m.id, m.control_id, m.may_have_left OR m.accept_acked OR m.state = 'sending', m.left_before
