@@ -2273,13 +2273,14 @@ MUTATIONS = (
     Mutation(
         "that what may have arrived keeps what is older of its test back, released with it",
         "journal/sql/order_history.sql",
-        "    ELSE n.may_have_left OR n.left_before END\n   AND", "    ELSE FALSE END\n   AND",
+        "   OR (n.may_have_left OR n.left_before OR :at_end",
+        "   OR (:at_end AND (n.may_have_left OR n.left_before) OR :at_end",
         ("journal/test_destinations.py",),
     ),
     Mutation(
         "that what the HIS has keeps back a copy of what it never took, made with its own",
         "journal/sql/order_history.sql",
-        "CASE WHEN :at_end THEN (n.state = 'acked'", "CASE WHEN :at_end THEN (n.state = 'spooled'",
+        ":at_end AND n.state = 'acked' AND n", ":at_end AND n.state = 'spooled' AND n",
         ("journal/test_destinations.py",),
     ),
     Mutation(

@@ -58,11 +58,10 @@ CROSS JOIN message n ON n.id = CAST(k.value AS BIGINT) LEFT JOIN message_order o
 SELECT o.message_id FROM message_order o LEFT JOIN message n ON n.id = o.message_id
 WHERE o.destination = :destination AND o.order_key = :key AND {recent} AND o.message_id <> :id
  AND CASE WHEN o.message_id IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:together) k)
-  THEN o.message_id < :id AND NOT :at_end OR
-   CASE WHEN :at_end THEN (n.state = 'acked' AND n.contradicted = '' OR n.may_have_left OR n.left_before) AND NOT EXISTS
-     (SELECT 1 FROM message t WHERE t.id = :id
-      AND (t.state = 'acked' AND t.contradicted = '' OR t.may_have_left OR t.left_before))
-    ELSE n.may_have_left OR n.left_before END
+  THEN o.message_id < :id AND NOT :at_end
+   OR (n.may_have_left OR n.left_before OR :at_end AND n.state = 'acked' AND n.contradicted = '')
+   AND NOT (:at_end AND EXISTS (SELECT 1 FROM message t WHERE t.id = :id
+    AND (t.may_have_left OR t.left_before OR t.state = 'acked' AND t.contradicted = '')))
    AND o.service IN (SELECT t.service FROM message_order t WHERE t.message_id = :id AND t.order_key = :key)
   ELSE o.digest IS NOT NULL OR n.state IN ('acked', 'sending') OR n.may_have_left OR n.left_before
    OR n.state IN {waiting} AND (:at_end OR o.message_id < :id) END
