@@ -81,7 +81,7 @@ def write_data(w: Writer, kind: str, data: bytes | None) -> str:
     if data is None:
         w.fault(
             "attachment.missing", "The attached file is not there.", 5, "path",
-            hint="Put it beside the report in the outbox, then drop the report again.",
+            hint="Put it into the outbox, under the name that the report says.",
         )  # fmt: skip
         return ""
     top, slash, subtype = kind.partition("/")

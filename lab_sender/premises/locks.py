@@ -43,7 +43,12 @@ def is_taken(*outboxes: Folders) -> bool:
 
 
 def has_other_journal(*outboxes: Folders) -> bool:
-    """Say whether an agent has an outbox, and not the journal that they name: it began with another one."""
+    """Say whether an agent has an outbox, and not the journal that they name: it began with another one.
+
+    Of a journal in a database no lock file says which it is.
+    """
+    if outboxes[0].database is not None:
+        return False
     journal = lock_files(outboxes[0])[0]
     for wait_s in _AGAIN_S:  # it may have been about to take it, or somebody else looked just then
         if _first_taken(outboxes) in (None, journal):

@@ -223,8 +223,9 @@ def of_the_agent(folders: Folders, file: str) -> Lack:
         " what waits and what is held is in that one, and is not seen here."
     )
     hint = (
-        f"Write back into {file} where the journal was when the agent began (`journal`, `folders.journal`), and look"
-        " again. To move it, stop the agent first. Nothing was changed."
+        f"Write back into {file} where the journal was when the agent began (`journal`, `folders.journal`, or which"
+        " outbox is the first: without `folders.journal` it lies there), and look again. To move it, stop the agent"
+        " first. Nothing was changed."
     )
     return Lack("journal", "journal.elsewhere", text, hint, ExitCode.LATER)
 

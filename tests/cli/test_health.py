@@ -24,6 +24,7 @@ from lab_sender.operations import outboxes
 from lab_sender.operations.health import health
 from lab_sender.operations.installation import Installation
 from lab_sender.premises.beat import BEAT_NAME
+from lab_sender.premises.names import LOCK_NAME
 
 
 def _codes(here: Here) -> dict[str, dict[str, Any]]:
@@ -214,6 +215,25 @@ def test_an_agent_with_another_journal_than_is_named_is_critical_and_nothing_is_
         here.path.write_text(plain)
         assert {"journal.elsewhere", "lane.held"} & _codes(here).keys() == {"lane.held"}
     assert "journal.elsewhere" not in _codes(here)
+
+
+def test_locks_do_not_say_which_database_an_agent_works_with(here: Here) -> None:
+    """The first outbox is away, with the lock beside the journal; the agent goes on with the other one."""
+    server = "journal: {database: postgresql://u@127.0.0.1:1/x}\n"
+    other = here.folder / "other"
+    plain = here.path.read_text().replace("outbox: outbox", "outboxes: [{folder: away}, {folder: other}]")
+    work = other / ".lab-sender"
+    work.mkdir(parents=True)
+    (work / LOCK_NAME).touch()
+    lock = files.take_lock(work / LOCK_NAME)
+    assert lock is not None
+    with lock:
+        here.path.write_text(plain + server)
+        assert Installation(here.path).lack_of_journal() is None
+        here.path.write_text(plain)
+        lack = Installation(here.path).lack_of_journal()
+        assert lack is not None
+        assert lack.code == "journal.elsewhere"
 
 
 def test_a_journal_that_is_not_there_or_is_older_is_critical_and_nobody_is_told_to_start(here: Here) -> None:
